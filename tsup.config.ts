@@ -1,0 +1,9 @@
+import { defineConfig } from "tsup";
+
+export default defineConfig({
+  entry: ["core/index.ts", "plugins/*/index.ts", "hosts/node/index.ts", "hosts/http/index.ts", "hosts/cli/main.ts"],
+  format: "esm",
+  target: "node22",
+  dts: true,
+  clean: true,
+});
