@@ -1,0 +1,37 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Host } from "../../core/index.ts";
+import { createExec } from "./exec.ts";
+import { createFiles, expandHome } from "./files.ts";
+import { createLock } from "./lock.ts";
+import { createProcess } from "./process.ts";
+
+export interface NodeHostOptions {
+  /** The environment that jackin reads and that programs get; `process.env` without it. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** jackin's own folder; `JACKIN_HOME_DIR`, else `~/.jackin`. */
+  readonly stateDir?: string;
+  /** The operator's home folder. */
+  readonly home?: string;
+  /** What those are told who wait for a lock of ours, e.g. `jackin load`. No secrets. */
+  readonly command?: string;
+}
+
+export type NodeHost = Required<Host>;
+
+/** This machine, on Node, Deno and Bun. Nothing is touched until it is used. */
+export function createNodeHost(options: NodeHostOptions = {}): NodeHost {
+  const env = options.env ?? process.env;
+  const home = options.home ?? (env["HOME"] || homedir());
+  const state = options.stateDir ?? (env["JACKIN_HOME_DIR"] || join(home, ".jackin"));
+  const files = createFiles({ home, state: expandHome(state, home) });
+  return {
+    platform: process.platform,
+    env,
+    clock: { now: () => Date.now() },
+    files,
+    exec: createExec(env),
+    process: createProcess(),
+    lock: createLock(files, options.command ?? "jackin"),
+  };
+}

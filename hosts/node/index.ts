@@ -1,0 +1,2 @@
+export { createNodeHost } from "./host.ts";
+export type { NodeHost, NodeHostOptions } from "./host.ts";

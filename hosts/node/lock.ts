@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import fs from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cancelled, throwIfAborted } from "../../core/index.ts";
+import type { Host, HostFiles } from "../../core/index.ts";
+import { systemCode, toHostError } from "./host-error.ts";
+
+/** A holder renews its lock each second; one that has not for 5 s is dead. */
+const stale = 5_000;
+const update = 1_000;
+const poll = 75;
+
+interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  readonly command: string;
+  /** ms since the epoch */
+  readonly since: number;
+}
+
+/**
+ * Locks between processes (`proper-lockfile`: a folder `<state>/locks/<name>.lock`) and, in order of arrival, between callers
+ * of this process. `<name>.owner` beside it says who has it. A killed holder's lock frees itself after 5 s.
+ */
+export function createLock(files: HostFiles, command: string): NonNullable<Host["lock"]> {
+  const queues = new Map<string, Promise<void>>();
+  return async (name, { signal, onWait }) => {
+    throwIfAborted(signal);
+    const path = join(files.state, "locks", fileName(name));
+    const self: Owner = { pid: process.pid, host: hostname(), command, since: Date.now() };
+    let waits = false;
+    const wait = (owner: Owner | undefined) => {
+      if (!waits) onWait?.(describe(owner));
+      waits = true;
+    };
+
+    const before = queues.get(path);
+    const turn = Promise.withResolvers<void>();
+    const queue = (before ?? Promise.resolve()).then(() => turn.promise);
+    queues.set(path, queue);
+    const leave = () => {
+      turn.resolve();
+      if (queues.get(path) === queue) queues.delete(path);
+    };
+    try {
+      if (before) {
+        wait(self);
+        await abortable(before, signal);
+      }
+      const unlock = await acquire(files, path, self, signal, wait);
+      return { [Symbol.asyncDispose]: () => unlock().finally(leave) };
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  };
+}
+
+async function acquire(
+  files: HostFiles,
+  path: string,
+  self: Owner,
+  signal: AbortSignal,
+  wait: (owner: Owner | undefined) => void,
+): Promise<() => Promise<void>> {
+  // Loaded late: it listens for the process's end as soon as it is imported.
+  const { lock } = (await import("proper-lockfile")).default;
+  await files.makeFolder(join(files.state, "locks"));
+  const ownerFile = `${path}.owner`;
+  const lockFs = createLockFs();
+  for (let tries = 0; ; tries++) {
+    throwIfAborted(signal);
+    const release = await lock(path, {
+      stale,
+      update,
+      realpath: false,
+      fs: lockFs,
+      // The machine slept and another took the lock over. The holder cannot be told, and must not die of it.
+      onCompromised: () => {},
+    }).catch((error: unknown) => {
+      if (systemCode(error) !== "ELOCKED") throw toHostError(error, `${path}.lock`, "locked");
+    });
+    if (release) {
+      lockFs.held = true;
+      const unlock = async () => {
+        await files.remove(ownerFile);
+        await release().catch(() => {}); // compromised, or gone with its folder: it is not ours any more
+      };
+      try {
+        throwIfAborted(signal);
+        await files.write(ownerFile, JSON.stringify({ ...self, since: Date.now() }));
+      } catch (error) {
+        await unlock();
+        throw error;
+      }
+      return unlock;
+    }
+    // A new holder needs a moment to write its name down.
+    if (tries > 0) wait(await readOwner(files, ownerFile));
+    await sleep(poll, undefined, { signal }).catch(() => {
+      throw cancelled(signal.reason);
+    });
+  }
+}
+
+/**
+ * proper-lockfile removes a dead holder's lock in two steps (look, remove), so the second of two waiters can remove the lock
+ * that the first has just made. Here a lock is moved aside and looked at again: if it is alive after all, it is put back.
+ */
+function createLockFs() {
+  const lockFs = {
+    ...fs,
+    held: false,
+    rmdir(path: string, done: (error: Error | null) => void) {
+      const aside = `${path}.${randomUUID()}`;
+      try {
+        fs.renameSync(path, aside);
+        const alive = !lockFs.held && fs.statSync(aside).mtimeMs >= Date.now() - stale;
+        if (alive) fs.renameSync(aside, path);
+        else fs.rmdirSync(aside);
+        done(null);
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  };
+  return lockFs;
+}
+
+async function readOwner(files: HostFiles, path: string): Promise<Owner | undefined> {
+  try {
+    return JSON.parse((await files.read(path, { maxBytes: 4096, followLinks: false })) ?? "");
+  } catch {
+    return undefined; // being written, or gone this moment: it only serves a message
+  }
+}
+
+function describe(owner: Owner | undefined): string {
+  if (typeof owner?.pid !== "number") return "another jackin";
+  return `${owner.command} (pid ${owner.pid}${owner.host === hostname() ? "" : ` on ${owner.host}`})`;
+}
+
+/** Any name as a name of a file; two names never share one. */
+function fileName(name: string): string {
+  return encodeURIComponent(name).replaceAll(".", "%2E");
+}
+
+function abortable(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((done, fail) => {
+    const stop = () => fail(cancelled(signal.reason));
+    signal.addEventListener("abort", stop, { once: true });
+    void work.then(() => {
+      signal.removeEventListener("abort", stop);
+      done();
+    });
+  });
+}
