@@ -209,6 +209,8 @@ export interface Host {
   readonly clock: { now(): number };
   readonly files?: HostFiles;
   readonly exec?: HostExec;
+  /** Who runs this code, so that a later command can tell a launch that goes on from one that was killed. */
+  readonly process?: { readonly id: string; isAlive(id: string): Promise<boolean> };
   /** Holds a named lock of this jackin home until disposed; waits for whoever has it and says for whom. */
   readonly lock?: (name: string, options: LockOptions) => Promise<AsyncDisposable>;
 }

@@ -1,5 +1,44 @@
 export type * from "./contracts.ts";
+export {
+  configVersion,
+  createConfigSchema,
+  defaultMode,
+  namePattern,
+  parseConfig,
+  refuseName,
+} from "./config.ts";
+export type {
+  ClaudeScope,
+  Config,
+  ConfigProblem,
+  ParsedConfig,
+  Scope,
+  WorkspaceConfig,
+} from "./config.ts";
 export { cancelled, errorCodes, JackinError, throwIfAborted, toJackinError } from "./error.ts";
 export type { ErrorCode, JackinErrorInit } from "./error.ts";
+export { looksSecret } from "./environment.ts";
+export { createJackin } from "./jackin.ts";
+export type {
+  CallOptions,
+  Jackin,
+  JackinOptions,
+  Launched,
+  LoadedConfig,
+  Printed,
+  PrintOptions,
+} from "./jackin.ts";
+export type { LaunchRequest } from "./launch.ts";
+export { didYouMean, nearest } from "./nearest.ts";
+export { authHealth, doctor, effectiveModes } from "./overview.ts";
+export type { Check, EffectiveMode, ModeHealth } from "./overview.ts";
+export { classify, schemeOf } from "./reference.ts";
+export type { Classified, EnvValue } from "./reference.ts";
+export type { InstanceStatus, Status } from "./roster.ts";
+export { mergeEnv, scopesOf } from "./scope.ts";
+export type { EnvEntry, NamedScope, TraceLine } from "./scope.ts";
 export { createRedactor, createSecret } from "./secret.ts";
 export type { Redactor, Secret } from "./secret.ts";
+export { tokenVariable } from "./token.ts";
+export { within } from "./within.ts";
+export type { Limit } from "./within.ts";

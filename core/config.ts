@@ -1,0 +1,278 @@
+import * as v from "valibot";
+import type { AuthProvider, Notice } from "./contracts.ts";
+import { didYouMean, nearest } from "./nearest.ts";
+import type { EnvValue } from "./reference.ts";
+
+/** What one scope may say. Every key is decided on its own. */
+export interface Scope {
+  readonly claude?: ClaudeScope | undefined;
+  readonly env?: Readonly<Record<string, EnvValue>> | undefined;
+  readonly image?: string | undefined;
+}
+
+export interface ClaudeScope {
+  readonly auth_forward?: string | undefined;
+  readonly oauth_token_source?: string | undefined;
+  readonly oauth_token_env?: string | undefined;
+  /** `[claude.<mode>]`, checked by the mode's own schema. */
+  readonly [mode: string]: unknown;
+}
+
+export interface WorkspaceConfig extends Scope {
+  readonly workdir: string;
+  readonly role?: string | undefined;
+  readonly roles?: Readonly<Record<string, Scope>> | undefined;
+}
+
+export interface Config extends Scope {
+  readonly version?: number | undefined;
+  readonly roles?: Readonly<Record<string, Scope>> | undefined;
+  readonly workspaces?: Readonly<Record<string, WorkspaceConfig>> | undefined;
+  readonly plugins?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+}
+
+/** One thing wrong in a configuration; `path` is the key it stands at. */
+export interface ConfigProblem {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** The layout of the file that this jackin reads and writes. */
+export const configVersion = 1;
+
+export const defaultMode = "sync";
+
+const reservedNames = [
+  "DOCKER_HOST",
+  "DOCKER_TLS_VERIFY",
+  "DOCKER_CERT_PATH",
+  "CLAUDE_CONFIG_DIR",
+  "CLAUDE_SECURESTORAGE_CONFIG_DIR",
+];
+
+/** Why a variable of that name cannot be set; undefined when it can. */
+export function refuseName(name: string): string | undefined {
+  if (!/^[A-Za-z_]\w*$/.test(name))
+    return `"${name.slice(0, 64)}" is no name for an environment variable`;
+  if (name.startsWith("JACKIN") || reservedNames.includes(name))
+    return `${name} is reserved: jackin sets it itself`;
+  return undefined;
+}
+
+/** Names of workspaces and roles: they become container names, folder names and table keys. */
+export const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+
+const text = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+const unknownKey = v.never("unknown key");
+const names = <T extends v.GenericSchema>(value: T) =>
+  v.record(
+    v.pipe(
+      v.string(),
+      v.regex(namePattern, "a name has letters, digits, `.`, `_` and `-`, at most 63"),
+    ),
+    value,
+  );
+
+/** The schema of the file, with the option tables of the modes that are installed. */
+export function createConfigSchema(providers: readonly AuthProvider[]) {
+  const modes = providers.map((provider) => provider.mode);
+  const options = Object.fromEntries(
+    providers.flatMap((p) => (p.options ? [[p.mode, v.optional(p.options)] as const] : [])),
+  );
+  const claude = v.objectWithRest(
+    {
+      auth_forward: v.optional(v.picklist([...modes, "copy"])),
+      oauth_token_source: v.optional(text),
+      oauth_token_env: v.optional(text),
+      ...options,
+    },
+    unknownKey,
+  );
+  const envName = v.pipe(
+    v.string(),
+    v.check(
+      (name) => refuseName(name) === undefined,
+      (issue) => refuseName(issue.input)!,
+    ),
+  );
+  const env = v.record(
+    envName,
+    v.union(
+      [v.string(), v.strictObject({ value: v.string() })],
+      'must be text, or { value = "…" }',
+    ),
+  );
+  const scope = { claude: v.optional(claude), env: v.optional(env), image: v.optional(text) };
+  const role = v.objectWithRest(scope, unknownKey);
+  const workspace = v.objectWithRest(
+    { workdir: text, role: v.optional(text), ...scope, roles: v.optional(names(role)) },
+    unknownKey,
+  );
+  return v.objectWithRest(
+    {
+      $schema: v.optional(v.string()),
+      version: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+      ...scope,
+      roles: v.optional(names(role)),
+      workspaces: v.optional(names(workspace)),
+      plugins: v.optional(v.record(v.string(), v.record(v.string(), v.unknown()))),
+    },
+    unknownKey,
+  );
+}
+
+export type ParsedConfig =
+  | { readonly config: Config; readonly notices: readonly Notice[]; readonly problems?: never }
+  | { readonly problems: readonly ConfigProblem[] };
+
+/** Checks a whole configuration; all its problems come back at once. `copy`, the old name, is read as `sync` with a notice. */
+export function parseConfig(data: unknown, providers: readonly AuthProvider[]): ParsedConfig {
+  const version =
+    typeof data === "object" && data !== null && "version" in data ? data.version : undefined;
+  if (typeof version === "number" && version > configVersion) {
+    const message = `version ${version} is newer than this jackin reads (${configVersion}): update jackin; nothing was touched`;
+    return { problems: [{ path: ["version"], message }] };
+  }
+  const result = v.safeParse(createConfigSchema(providers), data);
+  const problems = result.issues?.map((issue) => toProblem(issue)) ?? [];
+  if (!result.success) return { problems };
+  // The data itself, not the schema's output: a default filled in at one scope would outrank what another scope says.
+  const config = data as Config;
+  const more = [...crossProblems(config)];
+  return more.length > 0 ? { problems: more } : renameCopy(config);
+}
+
+function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
+  // A union reports the branch that failed inside it; its own path is the value's.
+  const path = (issue.path ?? []).map((item) => String(item.key));
+  const last = issue.path?.at(-1);
+  if (issue.type === "never" && last) {
+    const known = Object.keys(knownKeys(path));
+    return { path, message: `unknown key "${path.at(-1)}".${didYouMean(path.at(-1)!, known)}` };
+  }
+  if (issue.type === "picklist") {
+    const modes =
+      issue.expected
+        ?.replaceAll('"', "")
+        .replace(/^\(|\)$/g, "")
+        .split(" | ")
+        .filter((mode) => mode !== "copy") ?? [];
+    const near = typeof issue.input === "string" ? didYouMean(issue.input, modes) : "";
+    return {
+      path,
+      message: `unknown mode ${found(issue.input)}; the modes here are ${modes.join(", ")}.${near}`,
+    };
+  }
+  if (
+    issue.type === "object_with_rest" ||
+    issue.type === "strict_object" ||
+    issue.type === "object" ||
+    issue.type === "record"
+  ) {
+    return {
+      path,
+      message:
+        issue.input === undefined ? "is missing" : `must be a table, found ${kindOf(issue.input)}`,
+    };
+  }
+  if (issue.kind === "schema" && issue.input === undefined) return { path, message: "is missing" };
+  if (issue.kind === "schema" && issue.type !== "union")
+    return { path, message: `must be ${issue.expected}, found ${kindOf(issue.input)}` };
+  if (issue.type === "union")
+    return { path, message: `${issue.message}, found ${kindOf(issue.input)}` };
+  return { path, message: issue.message };
+}
+
+/** The keys that may stand beside the one at `path`, for "did you mean". */
+function knownKeys(path: readonly string[]): Record<string, true> {
+  const scope = ["claude", "env", "image"];
+  const table = path.slice(0, -1);
+  if (table.at(-1) === "claude")
+    return keys("auth_forward", "oauth_token_source", "oauth_token_env", "sync");
+  if (table.at(-2) === "claude") return keys("refresh", "source_dir");
+  if (table.length === 0) return keys("version", "roles", "workspaces", "plugins", ...scope);
+  if (table.at(-2) === "workspaces") return keys("workdir", "role", "roles", ...scope);
+  return keys(...scope);
+}
+
+function keys(...list: string[]): Record<string, true> {
+  return Object.fromEntries(list.map((key) => [key, true]));
+}
+
+/** What was found, without its text when it might be a secret: only short plain words are shown. */
+function found(input: unknown): string {
+  return typeof input === "string" && /^[a-z-]{1,20}$/i.test(input) ? `"${input}"` : kindOf(input);
+}
+
+function kindOf(input: unknown): string {
+  if (Array.isArray(input)) return "a list";
+  if (input instanceof Date) return "a date";
+  if (typeof input === "object" && input !== null) return "a table";
+  return typeof input === "string" ? "text" : `${typeof input} ${String(input)}`;
+}
+
+/** What no single key can tell: two token sources at one scope, roles and names that point nowhere. */
+function* crossProblems(config: Config): Generator<ConfigProblem> {
+  const roles = Object.keys(config.roles ?? {});
+  for (const { path, scope } of allScopes(config)) {
+    if (
+      scope.claude?.oauth_token_source !== undefined &&
+      scope.claude.oauth_token_env !== undefined
+    ) {
+      yield {
+        path: [...path, "claude", "oauth_token_env"],
+        message: "stands beside oauth_token_source: keep one of the two",
+      };
+    }
+    const variable = scope.claude?.oauth_token_env;
+    if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
+      yield {
+        path: [...path, "claude", "oauth_token_env"],
+        message: "must be the name of a host variable, e.g. JACKIN_CLAUDE_OAUTH_TOKEN",
+      };
+    }
+  }
+  for (const [name, workspace] of Object.entries(config.workspaces ?? {})) {
+    const known = [...roles, ...Object.keys(workspace.roles ?? {})];
+    if (workspace.role !== undefined && !known.includes(workspace.role)) {
+      const near = nearest(workspace.role, known);
+      yield {
+        path: ["workspaces", name, "role"],
+        message: `no role "${workspace.role}" is defined.${near ? ` Did you mean "${near}"?` : ` Add [roles.${workspace.role}].`}`,
+      };
+    }
+  }
+}
+
+function* allScopes(config: Config): Generator<{ path: readonly string[]; scope: Scope }> {
+  yield { path: [], scope: config };
+  for (const [role, scope] of Object.entries(config.roles ?? {}))
+    yield { path: ["roles", role], scope };
+  for (const [name, workspace] of Object.entries(config.workspaces ?? {})) {
+    yield { path: ["workspaces", name], scope: workspace };
+    for (const [role, scope] of Object.entries(workspace.roles ?? {}))
+      yield { path: ["workspaces", name, "roles", role], scope };
+  }
+}
+
+function renameCopy(config: Config): ParsedConfig {
+  const old = [...allScopes(config)].filter(({ scope }) => scope.claude?.auth_forward === "copy");
+  if (old.length === 0) return { config, notices: [] };
+  const places = old.map(({ path }) => `[${[...path, "claude"].join(".")}]`).join(", ");
+  const next = 'write auth_forward = "sync"';
+  const renamed = structuredClone(config);
+  for (const { scope } of allScopes(renamed)) {
+    if (scope.claude?.auth_forward === "copy")
+      (scope.claude as { auth_forward: string }).auth_forward = "sync";
+  }
+  return {
+    config: renamed,
+    notices: [
+      {
+        level: "info",
+        text: `auth_forward = "copy" in ${places} is read as "sync", its new name`,
+        next,
+      },
+    ],
+  };
+}

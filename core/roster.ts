@@ -1,0 +1,174 @@
+import type {
+  Host,
+  Notice,
+  PluginContext,
+  Runtime,
+  RuntimeInstance,
+  StateStore,
+} from "./contracts.ts";
+import { toJackinError } from "./error.ts";
+import type { InstanceRecord } from "./instances.ts";
+import { readInstances } from "./instances.ts";
+
+export interface InstanceStatus {
+  readonly instance: string;
+  readonly workspace?: string | undefined;
+  readonly role?: string | undefined;
+  readonly workdir: string;
+  readonly mode: string;
+  readonly account?: string | undefined;
+  /** ms since the epoch */
+  readonly expiresAt?: number | undefined;
+  readonly runtime: string;
+  readonly image?: string | undefined;
+  /** `unknown`: its runtime does not answer. */
+  readonly state: "starting" | "running" | "stopped" | "unknown";
+  /** ms since the epoch */
+  readonly startedAt?: number | undefined;
+}
+
+export interface Status {
+  readonly instances: readonly InstanceStatus[];
+  readonly notices: readonly Notice[];
+}
+
+/** All instances as they are now: what the records say, corrected by what the runtimes see. */
+export interface Roster extends Status {
+  readonly records: readonly InstanceRecord[];
+  /** Starts, runs, or may run: not to be taken over. */
+  isLive(instance: string): boolean;
+}
+
+/** One look at the records and at each runtime, side by side. A runtime that does not answer is a notice if records speak of it. */
+export async function takeRoster(
+  store: StateStore,
+  runtimes: readonly Runtime[],
+  host: Host,
+  ctx: PluginContext,
+): Promise<Roster> {
+  const [records, lists] = await Promise.all([
+    readInstances(store),
+    Promise.all(runtimes.map((runtime) => listOf(runtime, ctx))),
+  ]);
+  const found = lists.flatMap((list) => list.found);
+  const missed = lists.filter(
+    (list) =>
+      list.notice &&
+      records.some((record) => record.runtime === list.runtime && record.phase !== "stopped"),
+  );
+  const recorded = await Promise.all(records.map(stateOf));
+  const known = new Set(records.map((record) => record.instance));
+  const instances = [
+    ...recorded,
+    ...found.filter((item) => !known.has(item.instance)).map(fromLabels),
+  ];
+  return {
+    records,
+    instances,
+    notices: missed.map((list) => list.notice!),
+    isLive: (instance) =>
+      instances.some((item) => item.instance === instance && item.state !== "stopped"),
+  };
+
+  async function stateOf(record: InstanceRecord): Promise<InstanceStatus> {
+    return { ...toStatus(record), state: await judge(record) };
+  }
+
+  async function judge(record: InstanceRecord): Promise<InstanceStatus["state"]> {
+    if (record.phase === "stopped") return "stopped";
+    if (missed.some((list) => list.runtime === record.runtime)) return "unknown";
+    if (record.phase === "starting") {
+      const launcher = record.launcher?.split(" ")[0];
+      return launcher !== undefined && (await host.process?.isAlive(launcher))
+        ? "starting"
+        : "stopped";
+    }
+    return found.some((item) => item.instance === record.instance && item.running)
+      ? "running"
+      : "stopped";
+  }
+}
+
+interface RuntimeList {
+  readonly runtime: string;
+  readonly found: readonly (RuntimeInstance & { readonly runtime: string })[];
+  readonly notice?: Notice;
+}
+
+async function listOf(plugin: Runtime, ctx: PluginContext): Promise<RuntimeList> {
+  const { runtime } = plugin;
+  try {
+    const list = await plugin.list(ctx);
+    return { runtime, found: list.map((item) => ({ ...item, runtime })) };
+  } catch (error) {
+    const { code, message, hint } = toJackinError(error, "host-failed");
+    if (code === "cancelled") throw error;
+    return {
+      runtime,
+      found: [],
+      notice: { level: "warning", text: message, ...(hint !== undefined && { next: hint }) },
+    };
+  }
+}
+
+/** What the labels tell of an instance, for when its record is lost. */
+export function toLabels({
+  workspace,
+  role,
+  mode,
+  workdir,
+  startedAt,
+}: InstanceRecord): Record<string, string> {
+  return {
+    "jackin.workdir": workdir,
+    "jackin.mode": mode,
+    "jackin.started": String(startedAt),
+    ...(workspace !== undefined && { "jackin.workspace": workspace }),
+    ...(role !== undefined && { "jackin.role": role }),
+  };
+}
+
+function fromLabels({
+  labels,
+  instance,
+  runtime,
+  running,
+}: RuntimeInstance & { readonly runtime: string }): InstanceStatus {
+  return {
+    instance,
+    runtime,
+    workspace: labels["jackin.workspace"],
+    role: labels["jackin.role"],
+    workdir: labels["jackin.workdir"] ?? "",
+    mode: labels["jackin.mode"] ?? "",
+    startedAt: Number(labels["jackin.started"]) || undefined,
+    state: running ? "running" : "stopped",
+  };
+}
+
+export function toStatus(record: InstanceRecord): Omit<InstanceStatus, "state"> {
+  const {
+    instance,
+    workspace,
+    role,
+    workdir,
+    mode,
+    account,
+    expiresAt,
+    runtime,
+    image,
+    startedAt,
+  } = record;
+  return {
+    instance,
+    workspace,
+    role,
+    workdir,
+    mode,
+    account,
+    expiresAt,
+    runtime,
+    image,
+    startedAt,
+  };
+}

@@ -1,0 +1,116 @@
+import type { ClaudeScope, Config, Scope } from "./config.ts";
+import { defaultMode } from "./config.ts";
+import type { EnvValue } from "./reference.ts";
+
+/** A scope with the name a person knows it by and the table it stands in (`""`: the top of the file). */
+export interface NamedScope {
+  readonly name: string;
+  readonly table: string;
+  readonly values: Scope;
+}
+
+/** What one scope said when it was asked; `says` is undefined when it said nothing. */
+export interface TraceLine {
+  readonly scope: string;
+  readonly key: string;
+  readonly says: string | undefined;
+}
+
+export interface Decided<T> {
+  readonly value: T;
+  /** The scope that decided; `default` when none did. */
+  readonly scope: string;
+  /** Every scope that was asked, most specific first. */
+  readonly trace: readonly TraceLine[];
+}
+
+export interface ScopeQuery {
+  readonly workspace?: string | undefined;
+  readonly role?: string | undefined;
+  /** What the command line sets. */
+  readonly flags?: Scope | undefined;
+}
+
+/** The scopes that have a say, least to most specific: global, role, workspace, workspace × role, command line. */
+export function scopesOf(config: Config, query: ScopeQuery): readonly NamedScope[] {
+  const { workspace, role, flags } = query;
+  const scopes: NamedScope[] = [{ name: "global", table: "", values: config }];
+  const own = workspace === undefined ? undefined : config.workspaces?.[workspace];
+  if (role !== undefined)
+    scopes.push({
+      name: `role ${role}`,
+      table: `roles.${role}`,
+      values: config.roles?.[role] ?? {},
+    });
+  if (own)
+    scopes.push({ name: `workspace ${workspace}`, table: `workspaces.${workspace}`, values: own });
+  if (own && role !== undefined) {
+    const values = own.roles?.[role] ?? {};
+    scopes.push({
+      name: `workspace ${workspace} × role ${role}`,
+      table: `workspaces.${workspace}.roles.${role}`,
+      values,
+    });
+  }
+  if (flags) scopes.push({ name: "command line", table: "", values: flags });
+  return scopes;
+}
+
+/** Asks the scopes for one key, the most specific first; the first that says something decides. */
+export function decide<T>(
+  scopes: readonly NamedScope[],
+  key: string,
+  ask: (scope: Scope) => T | undefined,
+): Decided<T | undefined> {
+  const trace: TraceLine[] = [];
+  for (const scope of scopes.toReversed()) {
+    const value = ask(scope.values);
+    trace.push({
+      scope: scope.name,
+      key: keyAt(scope, key),
+      says: value === undefined ? undefined : String(value),
+    });
+    if (value !== undefined) return { value, scope: scope.name, trace };
+  }
+  return { value: undefined, scope: "default", trace };
+}
+
+export function decideMode(scopes: readonly NamedScope[]): Decided<string> {
+  const decided = decide(scopes, "claude.auth_forward", (scope) => scope.claude?.auth_forward);
+  return { ...decided, value: decided.value ?? defaultMode };
+}
+
+/** `[claude.<mode>]` of all scopes, key by key. */
+export function modeOptions(
+  scopes: readonly NamedScope[],
+  mode: string,
+): Readonly<Record<string, unknown>> {
+  return Object.assign(
+    {},
+    ...scopes.map(({ values }) => (values.claude as ClaudeScope | undefined)?.[mode]),
+  );
+}
+
+export interface EnvEntry {
+  readonly key: string;
+  readonly value: EnvValue;
+  /** The scope that decided, by name. */
+  readonly scope: string;
+}
+
+/** The operator's environment, each variable as the most specific scope says. */
+export function mergeEnv(scopes: readonly NamedScope[]): readonly EnvEntry[] {
+  const entries = new Map<string, EnvEntry>();
+  for (const { name, values } of scopes) {
+    for (const [key, value] of Object.entries(values.env ?? {}))
+      entries.set(key, { key, value, scope: name });
+  }
+  return [...entries.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** `[table] key`, as the file would have it. */
+export function keyAt(scope: NamedScope, key: string): string {
+  if (scope.name === "command line") return "command line";
+  const parts = [...(scope.table ? [scope.table] : []), ...key.split(".").slice(0, -1)];
+  return `[${parts.join(".")}] ${key.split(".").at(-1)}`;
+}
