@@ -1,0 +1,27 @@
+import { expect, it } from "vitest";
+import { testAuthProvider } from "../../test/conformance/auth.ts";
+import { createContextDouble, createHostDouble } from "../../test/doubles/host.ts";
+import { authIgnore } from "./index.ts";
+
+const login = '{"claudeAiOauth":{"accessToken":"sk-ant-oat01-canary"}}';
+
+testAuthProvider("auth-ignore", {
+  make: authIgnore,
+  line: "claude auth: none (manual /login required)",
+  canaries: [],
+});
+
+it("forwards nothing of the host, whatever is there", async () => {
+  const host = createHostDouble({
+    env: { CLAUDE_CODE_OAUTH_TOKEN: "sk-ant-oat01-canary" },
+    files: { "/home/me/.claude/.credentials.json": login },
+  });
+  const request = { instance: "my-app", options: {}, others: [] };
+  expect(await authIgnore().grant(request, createContextDouble(host))).toEqual({
+    line: "claude auth: none (manual /login required)",
+    login: "own",
+    files: [],
+    env: {},
+    notices: [],
+  });
+});
