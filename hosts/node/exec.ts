@@ -60,6 +60,11 @@ async function run(
       ...(options.limitMs === undefined ? {} : { timeout: options.limitMs }),
     });
     const lines = options.onLine ? followLines([child.stdout, child.stderr], options.onLine) : [];
+    child.once("exit", () => {
+      // What the program left running may hold its output open for ever; what it wrote itself is here long before this.
+      const grace = setTimeout(() => setImmediate(() => letGo(child)), 500);
+      child.once("close", () => clearTimeout(grace));
+    });
     const result = await child;
     await Promise.all(lines);
     if (result.isCanceled) throw cancelled(options.signal?.reason);
@@ -72,6 +77,14 @@ async function run(
   } finally {
     keepSignals?.();
   }
+}
+
+function letGo(child: {
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+}): void {
+  child.stdout?.destroy();
+  child.stderr?.destroy();
 }
 
 function mergeEnv(base: Environment, added: Environment = {}): Record<string, string> {
