@@ -134,8 +134,8 @@ export function parseConfig(data: unknown, providers: readonly AuthProvider[]): 
     return { problems: [{ path: ["version"], message }] };
   }
   const result = v.safeParse(createConfigSchema(providers), data);
-  const problems = result.issues?.map((issue) => toProblem(issue)) ?? [];
-  if (!result.success) return { problems };
+  const problems = [...(result.issues?.map((issue) => toProblem(issue)) ?? []), ...lists(data, [])];
+  if (problems.length > 0) return { problems };
   // The data itself, not the schema's output: a default filled in at one scope would outrank what another scope says.
   const config = data as Config;
   const more = [...crossProblems(config)];
@@ -181,6 +181,14 @@ function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
   if (issue.type === "union")
     return { path, message: `${issue.message}, found ${kindOf(issue.input)}` };
   return { path, message: issue.message };
+}
+
+/** No key takes a list, but valibot's tables take one for a table with numbered keys. Plugins' own options are theirs. */
+function* lists(data: unknown, path: readonly string[]): Generator<ConfigProblem> {
+  if (Array.isArray(data)) yield { path, message: "must be a table or text, found a list" };
+  else if (typeof data === "object" && data !== null && path[0] !== "plugins") {
+    for (const [key, value] of Object.entries(data)) yield* lists(value, [...path, key]);
+  }
 }
 
 /** The keys that may stand beside the one at `path`, for "did you mean". */

@@ -51,6 +51,8 @@ export function createRedactor(): Redactor {
 /** How a value may turn up in a text: as it is, trimmed, in JSON, in a URL, in base64, and each long line of it. */
 function printedForms(value: string): string[] {
   const trimmed = value.trim();
+  // No program takes a longer one, so only its plain text can turn up.
+  if (value.length > 256 * 1024) return [value, trimmed];
   const lines = trimmed.split(/\r?\n/).filter((line) => line.length >= 16);
   const json = JSON.stringify(trimmed).slice(1, -1);
   return [

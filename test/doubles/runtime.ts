@@ -1,0 +1,60 @@
+/** A runtime in memory that records what it was asked, for tests of the core and of hosts. */
+import { JackinError } from "../../core/index.ts";
+import type { PluginContext, Runtime, RuntimeProbe, StartSpec } from "../../core/index.ts";
+
+export interface RuntimeDouble extends Runtime {
+  /** What `start` was given, in order. */
+  readonly starts: StartSpec[];
+  /** What runs now, by instance. */
+  readonly running: Map<string, StartSpec>;
+  readonly stops: string[];
+}
+
+export interface RuntimeDoubleInit {
+  readonly runtime?: string;
+  readonly probe?: RuntimeProbe;
+  /** Runs inside `start`, before the instance counts as running. */
+  readonly onStart?: (spec: StartSpec, ctx: PluginContext) => void | Promise<void>;
+  readonly onPrepare?: (ctx: PluginContext) => void | Promise<void>;
+  /** Makes `list` fail. */
+  readonly listError?: JackinError;
+}
+
+export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble {
+  const starts: StartSpec[] = [];
+  const stops: string[] = [];
+  const running = new Map<string, StartSpec>();
+  return {
+    kind: "runtime",
+    name: `runtime-${init.runtime ?? "double"}`,
+    runtime: init.runtime ?? "double",
+    starts,
+    stops,
+    running,
+    probe: async () => init.probe ?? { ready: true, detail: "in memory" },
+    async prepare({ image }, ctx) {
+      await init.onPrepare?.(ctx);
+      return { image: image ?? "own:1" };
+    },
+    async start(spec, ctx) {
+      starts.push(spec);
+      await init.onStart?.(spec, ctx);
+      running.set(spec.instance, spec);
+      return { notices: [] };
+    },
+    attach: async () => ({ ended: false, code: 0 }),
+    run: async ({ args, capture }) => ({ code: 7, stdout: capture ? args.join(" ") : "" }),
+    async list() {
+      if (init.listError) throw init.listError;
+      return [...running.values()].map(({ instance, labels }) => ({
+        instance,
+        running: true,
+        labels,
+      }));
+    },
+    async stop(instance) {
+      stops.push(instance);
+      running.delete(instance);
+    },
+  };
+}
