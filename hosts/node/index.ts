@@ -1,2 +1,5 @@
 export { createNodeHost } from "./host.ts";
 export type { NodeHost, NodeHostOptions } from "./host.ts";
+export { openPlugins } from "./plugins.ts";
+export type { OpenPluginsOptions } from "./plugins.ts";
+export { createFileStore } from "./store.ts";
