@@ -27,8 +27,9 @@ export async function findTarget(config: Config, query: TargetQuery, host: Host)
   const workspaces = config.workspaces ?? {};
   if (target !== undefined && Object.hasOwn(workspaces, target)) return workspaceTarget(target);
   const path = target === undefined ? cwd : absolute(target, cwd);
-  if (path === undefined)
+  if (path === undefined && target === undefined)
     throw new JackinError({ code: "usage", message: "Name a workspace or a folder." });
+  if (path === undefined) throw unknownTarget(target!, target!, Object.keys(workspaces));
   const folder = host.files ? await host.files.resolve(path) : path;
   const isFolder =
     folder !== undefined &&

@@ -1,0 +1,446 @@
+import { describe, expect, it } from "vitest";
+import { createHostDouble } from "../test/doubles/host.ts";
+import type { HostDoubleInit } from "../test/doubles/host.ts";
+import type { RuntimeDoubleInit } from "../test/doubles/runtime.ts";
+import { createRuntimeDouble } from "../test/doubles/runtime.ts";
+import { createStoreDouble } from "../test/doubles/store.ts";
+import type { AuthProvider, Config, Grant, GrantRequest, Host, SecretResolver } from "./index.ts";
+import { createJackin, createSecret, JackinError } from "./index.ts";
+
+const folders = { "/w/app/file": "", "/w/other/file": "", "/home/me/project/file": "" };
+
+function provider(mode: string, more: Partial<AuthProvider> = {}, grant: Partial<Grant> = {}) {
+  const requests: GrantRequest[] = [];
+  const made: AuthProvider = {
+    kind: "auth",
+    name: `auth-${mode}`,
+    mode,
+    grant: async (request) => {
+      requests.push(request);
+      return {
+        line: `claude auth: ${mode}`,
+        login: "forwarded",
+        files: [],
+        env: {},
+        notices: [],
+        ...grant,
+      };
+    },
+    ...more,
+  };
+  return { made, requests };
+}
+
+const env: SecretResolver = {
+  kind: "secret",
+  name: "secret-env",
+  scheme: "env",
+  resolve: async (references) =>
+    new Map(
+      references.map((reference) =>
+        reference === "env://GONE"
+          ? [reference, { status: "absent" }]
+          : [reference, { status: "value", value: createSecret(`canary of ${reference}`) }],
+      ),
+    ),
+};
+
+function setUp(
+  config: Config,
+  init: {
+    runtime?: RuntimeDoubleInit;
+    host?: HostDoubleInit;
+    alive?: () => boolean;
+    account?: string;
+  } = {},
+) {
+  const sync = provider("sync", {}, { account: init.account ?? "me@example.com", expiresAt: 99 });
+  const token = provider("token", { needsToken: true });
+  const ignore = provider("ignore", {}, { login: "own" });
+  const runtime = createRuntimeDouble(init.runtime);
+  const double = createHostDouble({ files: folders, ...init.host });
+  const host: Host = {
+    ...double,
+    process: { id: "me:1", isAlive: async () => init.alive?.() ?? true },
+  };
+  const store = createStoreDouble();
+  const plugins = [runtime, sync.made, ignore.made, token.made, env];
+  const jackin = createJackin({
+    host,
+    plugins,
+    store,
+    config: async () => ({ config, notices: [] }),
+  });
+  return { jackin, runtime, sync, token, ignore, host: double, store };
+}
+
+const app: Config = { workspaces: { "my-app": { workdir: "/w/app" } } };
+
+describe("load", () => {
+  it("gives the runtime the grant, the environment and the workspace, and remembers no secret", async () => {
+    const config: Config = {
+      ...app,
+      env: { ORG: "acme", API: "$API", CLAUDE_CODE_OAUTH_TOKEN: "$GONE" },
+    };
+    const { jackin, runtime, store } = setUp(config);
+    const launched = await jackin.load({ target: "my-app", args: ["--model", "x"] });
+    expect(launched).toMatchObject({
+      instance: {
+        instance: "my-app",
+        workspace: "my-app",
+        workdir: "/w/app",
+        mode: "sync",
+        state: "running",
+        account: "me@example.com",
+        expiresAt: 99,
+      },
+      line: "claude auth: sync",
+      notices: [
+        { level: "info", text: "CLAUDE_CODE_OAUTH_TOKEN (global) is not used in mode sync" },
+      ],
+    });
+    const [spec] = runtime.starts;
+    expect(spec).toMatchObject({
+      instance: "my-app",
+      home: "/home/me/.jackin/instances/my-app",
+      workdir: "/w/app",
+      image: "own:1",
+      session: true,
+      args: ["--model", "x"],
+    });
+    expect(Object.entries(spec!.env).map(([key, value]) => [key, value.reveal()])).toEqual([
+      ["API", "canary of env://API"],
+      ["ORG", "acme"],
+    ]);
+    expect(spec!.labels).toMatchObject({
+      "jackin.workspace": "my-app",
+      "jackin.mode": "sync",
+      "jackin.workdir": "/w/app",
+    });
+    expect([...store.items.values()].join()).not.toContain("canary");
+  });
+
+  it("takes mode, image and role from the command line first", async () => {
+    const config: Config = { roles: { r: { image: "role:1", env: { R: "1" } } }, ...app };
+    const { jackin, runtime } = setUp(config);
+    const launched = await jackin.load({ target: "my-app", role: "r", mode: "ignore" });
+    expect(launched.line).toBe("claude auth: ignore");
+    expect(runtime.starts[0]).toMatchObject({ image: "role:1" });
+    await jackin.load({ target: "my-app", image: "mine:2" });
+    expect(runtime.starts[1]).toMatchObject({ image: "mine:2" });
+  });
+
+  it.each([
+    [
+      { target: "my-ap" },
+      "not-found",
+      'No workspace and no folder "my-ap". Did you mean "my-app"?',
+    ],
+    [{ target: "my-app", role: "x" }, "not-found", 'No role "x" is defined.'],
+    [{ target: "my-app", mode: "snyc" }, "usage", 'Unknown mode "snyc". Did you mean "sync"?'],
+    [{ target: "my-app", runtime: "vm" }, "usage", 'Unknown runtime "vm".'],
+    [{ target: "/home/me" }, "usage", "/home/me cannot be a workspace"],
+    [{ target: "/home/me/.jackin/instances" }, "not-found", "No workspace and no folder"],
+    [{}, "usage", "Name a workspace or a folder."],
+  ])("refuses %j", async (request, code, message) => {
+    const { jackin, runtime, store } = setUp(app);
+    await expect(jackin.load(request)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    });
+    expect([runtime.starts.length, store.items.size]).toEqual([0, 0]);
+  });
+
+  it("says that a workspace's folder is gone", async () => {
+    const { jackin } = setUp({ workspaces: { old: { workdir: "/w/gone" } } });
+    await expect(jackin.load({ target: "old" })).rejects.toMatchObject({
+      code: "not-found",
+      message: "The folder of workspace old is gone: /w/gone",
+    });
+  });
+
+  it.each([
+    [{ cwd: "/w/app" }, "my-app"],
+    [{ target: ".", cwd: "/home/me/project" }, "project"],
+    [{ target: "/home/me/project" }, "project"],
+    [{ target: "/w/app" }, "my-app"],
+  ])("finds what is meant by %j", async (request, instance) => {
+    const host = { files: { ...folders, "/home/me/project/.": { link: "/home/me/project" } } };
+    const { jackin } = setUp(app, { host });
+    await expect(jackin.load(request)).resolves.toMatchObject({ instance: { instance } });
+  });
+
+  it("asks the runtime whether it is ready before any secret is asked for", async () => {
+    const error = new JackinError({ code: "runtime-missing", message: "no Docker" });
+    const { jackin, runtime } = setUp(
+      { ...app, env: { A: "$GONE" } },
+      { runtime: { probe: { ready: false, error } } },
+    );
+    await expect(jackin.load({ target: "my-app" })).rejects.toBe(error);
+    expect(runtime.starts).toEqual([]);
+  });
+});
+
+describe("the token", () => {
+  const withToken = (more: object): Config => ({
+    workspaces: { "my-app": { workdir: "/w/app", claude: { auth_forward: "token" }, ...more } },
+  });
+
+  it("comes from the most specific token source, before the environment", async () => {
+    const config: Config = {
+      claude: { oauth_token_source: "env://GLOBAL" },
+      env: { CLAUDE_CODE_OAUTH_TOKEN: "$FROM_ENV" },
+      ...withToken({ role: "r", roles: { r: { claude: { oauth_token_env: "BOTH" } } } }),
+    };
+    const { jackin, token, runtime } = setUp(config);
+    await jackin.load({ target: "my-app" });
+    expect(token.requests[0]?.token?.value.reveal()).toBe("canary of env://BOTH");
+    expect(token.requests[0]?.token?.source).toBe("env://BOTH (workspace my-app × role r)");
+    expect(runtime.starts[0]?.env).toEqual({});
+  });
+
+  it("comes from the environment when no scope has a source", async () => {
+    const { jackin, token } = setUp(withToken({ env: { CLAUDE_CODE_OAUTH_TOKEN: "$FROM_ENV" } }));
+    await jackin.load({ target: "my-app" });
+    expect(token.requests[0]?.token?.source).toBe("env://FROM_ENV (workspace my-app)");
+  });
+
+  it("stops the launch when no scope has one, and names every scope that was asked, in order", async () => {
+    const { jackin, runtime, store } = setUp(withToken({}));
+    await expect(jackin.load({ target: "my-app", mode: "token" })).rejects.toMatchObject({
+      code: "token-missing",
+      message: [
+        "Mode token needs a long-lived token and no scope names one; nothing was started.",
+        "Asked, in this order:",
+        "  command line: command line: not set",
+        "  workspace my-app: [workspaces.my-app.claude] oauth_token_source: not set",
+        "  global: [claude] oauth_token_source: not set",
+        "  command line: command line: not set",
+        "  workspace my-app: [workspaces.my-app.env] CLAUDE_CODE_OAUTH_TOKEN: not set",
+        "  global: [env] CLAUDE_CODE_OAUTH_TOKEN: not set",
+      ].join("\n"),
+      hint: expect.stringContaining(
+        "jackin workspace env set my-app CLAUDE_CODE_OAUTH_TOKEN 'op://vault/item/field'",
+      ),
+    });
+    expect([runtime.starts.length, store.items.size]).toEqual([0, 0]);
+  });
+
+  it.each([["$GONE"], [""], ["  \n"]])(
+    "stops the launch when it is %j, absent or empty",
+    async (value) => {
+      const { jackin, runtime } = setUp(withToken({ env: { CLAUDE_CODE_OAUTH_TOKEN: value } }));
+      await expect(jackin.load({ target: "my-app" })).rejects.toMatchObject({
+        code: "token-missing",
+        message: expect.stringContaining("its value is empty or not there"),
+      });
+      expect(runtime.starts).toEqual([]);
+    },
+  );
+
+  it("warns of a variable that outranks every mode", async () => {
+    const { jackin } = setUp({ ...app, env: { ANTHROPIC_API_KEY: "x" } });
+    const { notices } = await jackin.load({ target: "my-app" });
+    expect(notices).toEqual([
+      expect.objectContaining({
+        level: "warning",
+        text: expect.stringContaining("ANTHROPIC_API_KEY (global) outranks"),
+      }),
+    ]);
+  });
+});
+
+describe("instances", () => {
+  it("gives a stopped instance back to the next launch, and a running one company", async () => {
+    const { jackin, sync } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    const second = await jackin.load({ target: "my-app" });
+    expect(second).toMatchObject({
+      instance: { instance: "my-app-2" },
+      sharedWith: ["my-app"],
+      notices: [{ next: "jackin hardline my-app" }],
+    });
+    expect(sync.requests[1]?.others).toEqual([
+      { instance: "my-app", mode: "sync", account: "me@example.com" },
+    ]);
+    await jackin.eject("my-app");
+    await expect(jackin.load({ target: "my-app" })).resolves.toMatchObject({
+      instance: { instance: "my-app" },
+    });
+  });
+
+  it("never gives the instance of one workspace to another of a like name", async () => {
+    const config: Config = {
+      workspaces: { a: { workdir: "/w/app" }, "a-2": { workdir: "/w/other" } },
+    };
+    const { jackin } = setUp(config);
+    await jackin.load({ target: "a" });
+    await jackin.load({ target: "a" });
+    await jackin.exile();
+    const other = await jackin.load({ target: "a-2" });
+    expect(other.instance).toMatchObject({ instance: "a-2-2", workdir: "/w/other" });
+  });
+
+  it("takes over from a launch that was killed, and not from one that goes on", async () => {
+    let alive = true;
+    const entered = Promise.withResolvers<void>();
+    let starts = 0;
+    const onStart = () =>
+      ++starts === 1 ? (entered.resolve(), new Promise<void>(() => {})) : undefined;
+    const { jackin } = setUp(app, { alive: () => alive, runtime: { onStart } });
+    void jackin.load({ target: "my-app" });
+    await entered.promise;
+    expect((await jackin.status()).instances).toMatchObject([
+      { instance: "my-app", state: "starting" },
+    ]);
+    alive = false;
+    expect((await jackin.status()).instances).toMatchObject([
+      { instance: "my-app", state: "stopped" },
+    ]);
+    await expect(jackin.load({ target: "my-app" })).resolves.toMatchObject({
+      instance: { instance: "my-app" },
+    });
+  });
+
+  it("leaves nothing of a first launch that failed", async () => {
+    const { jackin, runtime, store, host } = setUp(app, {
+      runtime: { onStart: () => Promise.reject(new Error("boom")) },
+    });
+    await expect(jackin.load({ target: "my-app" })).rejects.toMatchObject({
+      code: "start-failed",
+      message: "[runtime-double] boom",
+    });
+    expect([store.items.size, runtime.running.size]).toEqual([0, 0]);
+    expect(host.changes.at(-1)).toBe("remove /home/me/.jackin/instances/my-app");
+  });
+
+  it("keeps the state of an instance whose later launch failed", async () => {
+    let fail = false;
+    const { jackin, host } = setUp(app, {
+      runtime: { onStart: () => (fail ? Promise.reject(new Error("boom")) : undefined) },
+    });
+    await jackin.load({ target: "my-app" });
+    await jackin.eject("my-app");
+    fail = true;
+    await expect(jackin.load({ target: "my-app" })).rejects.toThrow("boom");
+    expect((await jackin.status()).instances).toMatchObject([
+      { instance: "my-app", state: "stopped" },
+    ]);
+    expect(host.changes).not.toContain("remove /home/me/.jackin/instances/my-app");
+  });
+
+  it.each(["prepare", "start"] as const)(
+    "takes a launch down that is cancelled in %s",
+    async (step) => {
+      const abort = new AbortController();
+      const hook = () => abort.abort();
+      const { jackin, runtime, store } = setUp(app, {
+        runtime: step === "start" ? { onStart: hook } : { onPrepare: hook },
+      });
+      await expect(
+        jackin.load({ target: "my-app" }, { signal: abort.signal }),
+      ).rejects.toMatchObject({ code: "cancelled" });
+      expect([runtime.running.size, store.items.size]).toEqual([0, 0]);
+    },
+  );
+
+  it("stops a launch that is ejected while it starts", async () => {
+    const made = setUp(app, {
+      runtime: { onStart: async () => void (await made.jackin.eject("my-app")) },
+    });
+    await expect(made.jackin.load({ target: "my-app" })).rejects.toMatchObject({
+      code: "cancelled",
+      message: "my-app was ejected while it started.",
+    });
+    expect(made.runtime.running.size).toBe(0);
+  });
+
+  it("corrects what it remembers by what runs", async () => {
+    const { jackin, runtime, store } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    await jackin.load({ target: "my-app" });
+    runtime.running.delete("my-app");
+    store.items.delete("instances:my-app-2");
+    expect((await jackin.status()).instances).toMatchObject([
+      { instance: "my-app", state: "stopped" },
+      {
+        instance: "my-app-2",
+        state: "running",
+        workspace: "my-app",
+        mode: "sync",
+        workdir: "/w/app",
+      },
+    ]);
+    await expect(jackin.exile()).resolves.toEqual(["my-app-2"]);
+    expect(runtime.running.size).toBe(0);
+  });
+
+  it("says that it does not know when the runtime is silent", async () => {
+    const runtime: { listError?: JackinError } & RuntimeDoubleInit = {};
+    const { jackin } = setUp(app, { runtime });
+    await jackin.load({ target: "my-app" });
+    Object.assign(runtime, {
+      listError: new JackinError({
+        code: "runtime-missing",
+        message: "no Docker",
+        hint: "start it",
+      }),
+    });
+    await expect(jackin.status()).resolves.toMatchObject({
+      instances: [{ instance: "my-app", state: "unknown" }],
+      notices: [{ level: "warning", text: "no Docker", next: "start it" }],
+    });
+  });
+
+  it("purges what is stopped, a whole workspace at once, and nothing that runs", async () => {
+    const { jackin, host, store } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    await jackin.load({ target: "my-app" });
+    await jackin.eject("my-app");
+    await expect(jackin.purge("my-app-2")).rejects.toMatchObject({
+      code: "conflict",
+      hint: "jackin eject my-app-2",
+    });
+    await jackin.exile();
+    await jackin.load({ target: "/home/me/project" });
+    await jackin.exile();
+    await expect(jackin.purge("my-app")).resolves.toEqual(["my-app"]);
+    await expect(jackin.purge("my-app")).resolves.toEqual(["my-app-2"]);
+    await expect(jackin.purge("my-app")).rejects.toMatchObject({ code: "not-found" });
+    expect(host.changes.filter((change) => change.startsWith("remove"))).toEqual([
+      "remove /home/me/.jackin/instances/my-app",
+      "remove /home/me/.jackin/instances/my-app-2",
+    ]);
+    expect([...store.items.keys()]).toEqual(["instances:project"]);
+  });
+
+  it("runs one prompt, answers its exit code and leaves nothing running", async () => {
+    const { jackin, runtime } = setUp(app);
+    const lines: string[] = [];
+    const printed = await jackin.print(
+      { target: "my-app", args: ["-p", "hi"] },
+      { capture: true, onLaunched: ({ line }) => lines.push(line) },
+    );
+    expect(printed).toMatchObject({ code: 7, stdout: "-p hi", line: "claude auth: sync" });
+    expect(lines).toEqual(["claude auth: sync"]);
+    expect(runtime.starts[0]).toMatchObject({ session: false, args: [] });
+    expect([runtime.running.size, (await jackin.status()).instances[0]?.state]).toEqual([
+      0,
+      "stopped",
+    ]);
+  });
+
+  it("names the nearest instance", async () => {
+    const { jackin } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    await expect(jackin.eject("my-pp")).rejects.toMatchObject({
+      code: "not-found",
+      message: 'No instance "my-pp". Did you mean "my-app"?',
+    });
+    await jackin.eject("my-app");
+    await expect(jackin.attach("my-app")).rejects.toMatchObject({
+      code: "conflict",
+      hint: "jackin load my-app",
+    });
+  });
+});
