@@ -1,0 +1,94 @@
+import * as v from "valibot";
+import { throwIfAborted } from "../../core/index.ts";
+import type { AuthProvider, Grant, Health, HealthRequest, Notice } from "../../core/index.ts";
+import { readHostLogin } from "./host-login.ts";
+import { credentialsFile, findLogin } from "./login-place.ts";
+import { readFreshLogin, runsOut, toDate } from "./renew.ts";
+import { noticeSharers, readAccount } from "./sharing.ts";
+
+const optionsSchema = v.strictObject({
+  /**
+   * Who renews the login. `host`: the host's own Claude Code alone; the agent gets what cannot renew. `container`: the
+   * agent gets the whole login and may renew it.
+   */
+  refresh: v.optional(v.picklist(["host", "container"]), "host"),
+  /** Another configuration folder of Claude Code on the host, absolute or from `~`. */
+  source_dir: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^(\/|~(\/|$)|[A-Za-z]:[\\/])/, "must be an absolute path, or begin with ~"),
+    ),
+  ),
+});
+
+/** Forwards the host's login at each launch. The host's own is only read; what is no good is never forwarded. */
+export function authSync(): AuthProvider {
+  return {
+    kind: "auth",
+    name: "auth-sync",
+    mode: "sync",
+    options: optionsSchema,
+
+    async grant(request, ctx) {
+      const { options, place } = await begin(request, ctx);
+      const { login, notices } = await readFreshLogin(place, ctx);
+      const line = "claude auth: forwarded host session (sync)";
+      if (login.state !== "usable") {
+        const kept: Notice = {
+          level: "warning",
+          text: `${login.text}: nothing was forwarded, and what the container has is kept`,
+          next: login.state === "missing" ? place.signIn : login.next,
+        };
+        return { line, login: "own", files: [], env: {}, notices: [kept] };
+      }
+      const copies = options.refresh === "container";
+      const account = await readAccount(place, ctx);
+      const sharing = await noticeSharers(request, account, copies, place, ctx);
+      const content = copies ? login.whole : login.accessOnly;
+      return {
+        line,
+        login: "forwarded",
+        files: [{ name: credentialsFile, content }],
+        env: {},
+        notices: [...notices, ...sharing],
+        ...known(account, login.expiresAt),
+      };
+    },
+
+    async health(request, ctx) {
+      const { place } = await begin(request, ctx);
+      const login = await readHostLogin(place, ctx);
+      if (login.state === "missing") return { state: "bad", text: login.text, next: place.signIn };
+      if (login.state === "unusable") return { state: "bad", text: login.text, next: login.next };
+      const now = ctx.host.clock.now();
+      const { expiresAt } = login;
+      const rest = known(await readAccount(place, ctx), expiresAt);
+      if (expiresAt === undefined) return { state: "good", text: "the host is signed in", ...rest };
+      const text = `the host's login ${expiresAt > now ? "is valid until" : "expired at"} ${toDate(expiresAt)}`;
+      if (!runsOut(login, now)) return { state: "good", text, ...rest };
+      return login.renewable
+        ? {
+            state: "warning",
+            text: `${text}; the next launch has the host's own claude renew it`,
+            ...rest,
+          }
+        : { state: "bad", text: `${text} and cannot be renewed`, next: place.signIn, ...rest };
+    },
+  };
+}
+
+async function begin(request: HealthRequest, ctx: Parameters<AuthProvider["grant"]>[1]) {
+  throwIfAborted(ctx.signal);
+  const options = v.parse(optionsSchema, request.options);
+  return { options, place: await findLogin(options.source_dir, ctx) };
+}
+
+function known(
+  account: string | undefined,
+  expiresAt: number | undefined,
+): Pick<Grant & Health, "account" | "expiresAt"> {
+  return {
+    ...(account !== undefined && { account }),
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
+}
