@@ -1,0 +1,186 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { describeRoute, openAPIRouteHandler, resolver, validator } from "hono-openapi";
+import type { GenericSchema } from "valibot";
+import {
+  authHealth,
+  createSecret,
+  didYouMean,
+  effectiveModes,
+  JackinError,
+} from "../../core/index.ts";
+import type { Jackin, Secret } from "../../core/index.ts";
+import {
+  checkHost,
+  checkOrigin,
+  checkToken,
+  loopbackHosts,
+  redactAnswers,
+  requireJson,
+} from "./guard.ts";
+import { refuseBody, toErrorProblem, toProblem } from "./problem.ts";
+import { alive, auth, instanceStatus, launchBody, launched, problem, status } from "./schemas.ts";
+
+export { loopbackHosts } from "./guard.ts";
+export type { Problem } from "./schemas.ts";
+
+export interface AppOptions {
+  readonly jackin: Jackin;
+  /** What callers send as bearer token: at least 16 characters, no white space. */
+  readonly token: Secret | string;
+  /** `Host` values that are served: a name, for any port, or `name:port`. The names of loopback without it. */
+  readonly allowedHosts?: readonly string[];
+  /** Browser origins, e.g. `https://app.example`, whose pages may call. None without it. */
+  readonly allowedOrigins?: readonly string[];
+  /** Told of defects, redacted; nothing is logged without it. */
+  readonly log?: (line: string) => void;
+}
+
+/** For a typed client: `hc<AppType>(url)`. */
+export type AppType = ReturnType<typeof createApp>;
+
+/** bytes; a launch is a few hundred. */
+const longestBody = 64 * 1024;
+const bodyKeys = Object.keys(launchBody.entries);
+
+/** jackin over HTTP: the operations of the command, for other tools. Runs wherever Hono does. */
+export function createApp(options: AppOptions) {
+  const { jackin, allowedHosts = loopbackHosts, allowedOrigins = [] } = options;
+  const token = checkedToken(options.token);
+  jackin.redactor.add(token);
+  const log = (line: string) => options.log?.(jackin.redactor.redact(line));
+
+  const app = new Hono()
+    .use(redactAnswers(jackin.redactor))
+    .use(checkHost(allowedHosts.map((host) => host.toLowerCase())))
+    .use(checkOrigin(allowedOrigins))
+    .use(cors({ origin: [...allowedOrigins], allowHeaders: ["authorization", "content-type"] }))
+    .use("/v1/*", checkToken(token))
+    .get("/healthz", describe("Is the server up?", { 200: alive }), (c) =>
+      c.json({ status: "ok" as const }),
+    )
+    .get("/v1/instances", describe("All instances as they are now", { 200: status }), async (c) =>
+      c.json(await jackin.status({ signal: c.req.raw.signal })),
+    )
+    .post(
+      "/v1/instances",
+      describe(
+        "Start an instance with the agent in it. Closing the connection cancels the launch.",
+        { 201: launched },
+        ["400", "404", "413", "415", "422", "424", "502", "503"],
+      ),
+      requireJson,
+      bodyLimit({ maxSize: longestBody, onError: (c) => toProblem(c, tooLong) }),
+      validator("json", launchBody, (result) => {
+        if (!result.success) throw refuseBody(result.error, bodyKeys);
+      }),
+      async (c) => {
+        const { workspace, directory, ...rest } = c.req.valid("json");
+        if (workspace !== undefined) await requireWorkspace(jackin, workspace);
+        const target = workspace ?? directory;
+        const answer = await jackin.load({ target, ...rest }, { signal: c.req.raw.signal });
+        c.header("location", `/v1/instances/${answer.instance.instance}`);
+        return c.json(answer, 201);
+      },
+    )
+    .get(
+      "/v1/instances/:id",
+      describe("One instance as it is now", { 200: instanceStatus }, ["404"]),
+      async (c) => {
+        const { instances } = await jackin.status({ signal: c.req.raw.signal });
+        const id = c.req.param("id");
+        const found = instances.find(({ instance }) => instance === id);
+        if (found) return c.json(found);
+        const near = didYouMean(
+          id,
+          instances.map(({ instance }) => instance),
+        );
+        throw new JackinError({ code: "not-found", message: `No instance "${id}".${near}` });
+      },
+    )
+    .delete(
+      "/v1/instances/:id",
+      describe("Stop an instance; its folder stays", { 200: instanceStatus }, ["404"]),
+      // Without the request's signal: a stop that was asked for is finished, also when nobody waits for the answer.
+      async (c) => c.json(await jackin.eject(c.req.param("id"))),
+    )
+    .get(
+      "/v1/auth",
+      describe("Which mode each launch would have, and how each mode is doing", { 200: auth }),
+      async (c) => {
+        const { config } = await jackin.config();
+        const modes = await authHealth(jackin, { signal: c.req.raw.signal });
+        return c.json({ effective: effectiveModes(config), modes });
+      },
+    );
+
+  app.get("/openapi.json", openAPIRouteHandler(app, { documentation }));
+  app.notFound((c) =>
+    toProblem(c, {
+      code: "not-found",
+      message: `There is no ${c.req.method} ${c.req.path}.`,
+      hint: "See /openapi.json for what there is.",
+    }),
+  );
+  app.onError((error, c) => toErrorProblem(c, error, log));
+  return app;
+}
+
+const documentation = {
+  openapi: "3.1.0",
+  info: {
+    title: "jackin",
+    version: "1",
+    description: "Start Claude Code agents in containers, signed in.",
+  },
+  components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+  security: [{ token: [] }],
+} as const;
+
+/** A route's entry in the OpenAPI document. Every route may also answer 401, 403 and 500. */
+function describe(
+  summary: string,
+  answers: Readonly<Record<number, GenericSchema>>,
+  failures: readonly string[] = [],
+) {
+  const good = Object.entries(answers).map(([code, schema]) => [
+    code,
+    { description: "Done", content: { "application/json": { schema: resolver(schema) } } },
+  ]);
+  const bad = ["401", "403", ...failures, "500"].map((code) => [
+    code,
+    {
+      description: "Refused or failed",
+      content: { "application/problem+json": { schema: resolver(problem) } },
+    },
+  ]);
+  return describeRoute({ summary, responses: Object.fromEntries([...good, ...bad]) });
+}
+
+const tooLong = {
+  code: "usage",
+  status: 413,
+  message: `The body is longer than ${longestBody} bytes.`,
+} as const;
+
+function checkedToken(token: Secret | string): Secret {
+  const secret = typeof token === "string" ? createSecret(token) : token;
+  if (/^[\x21-\x7e]{16,}$/.test(secret.reveal())) return secret;
+  throw new JackinError({
+    code: "usage",
+    message: "The API's token must have at least 16 characters, printable ASCII without spaces.",
+    hint: "openssl rand -hex 32",
+  });
+}
+
+/** Core also takes a path where a name is given; over HTTP the two have a key each. */
+async function requireWorkspace(jackin: Jackin, name: string): Promise<void> {
+  const known = Object.keys((await jackin.config()).config.workspaces ?? {});
+  if (known.includes(name)) return;
+  throw new JackinError({
+    code: "not-found",
+    message: `No workspace "${name}".${didYouMean(name, known)}`,
+    hint: "jackin workspace list",
+  });
+}

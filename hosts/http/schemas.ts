@@ -1,0 +1,129 @@
+/** What goes over the wire. Types, validation and the OpenAPI document all come from here; core's types are checked against it. */
+import * as v from "valibot";
+import { errorCodes, namePattern } from "../../core/index.ts";
+import type {
+  EffectiveMode,
+  ErrorCode,
+  Health,
+  InstanceStatus,
+  Launched,
+  ModeHealth,
+  Notice,
+  Status,
+} from "../../core/index.ts";
+
+const name = v.pipe(v.string(), v.nonEmpty("must not be empty"), v.maxLength(256));
+const milliseconds = v.pipe(v.number(), v.description("ms since the epoch"));
+const argument = v.pipe(
+  v.string(),
+  v.check((text) => !text.includes("\0"), "must not hold a NUL character"),
+);
+
+/** The body of a launch; what is left out, the configuration decides. */
+export const launchBody = v.pipe(
+  v.strictObject({
+    workspace: v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(namePattern, "is no name of a workspace"),
+        v.description("A workspace of the configuration"),
+      ),
+    ),
+    directory: v.optional(
+      v.pipe(
+        argument,
+        v.regex(/^\//, "must be an absolute path"),
+        v.description(
+          "Instead of a workspace: a folder of the machine that jackin runs on, absolute",
+        ),
+      ),
+    ),
+    role: v.optional(name),
+    mode: v.optional(v.pipe(name, v.description("How the agent is signed in, e.g. sync"))),
+    runtime: v.optional(name),
+    image: v.optional(name),
+    args: v.optional(
+      v.pipe(v.array(argument), v.maxLength(256), v.description("Arguments for claude")),
+    ),
+  }),
+  v.check(
+    ({ workspace, directory }) => (workspace === undefined) !== (directory === undefined),
+    "name either a workspace or a directory",
+  ),
+);
+
+export const instanceStatus = v.object({
+  instance: v.string(),
+  workspace: v.optional(v.string()),
+  role: v.optional(v.string()),
+  workdir: v.string(),
+  mode: v.string(),
+  account: v.optional(v.string()),
+  expiresAt: v.optional(milliseconds),
+  runtime: v.string(),
+  image: v.optional(v.string()),
+  state: v.picklist(["starting", "running", "stopped", "unknown"]),
+  startedAt: v.optional(milliseconds),
+}) satisfies Shows<InstanceStatus>;
+
+const notice = v.object({
+  level: v.picklist(["info", "warning"]),
+  text: v.string(),
+  next: v.exactOptional(v.string()),
+}) satisfies Shows<Notice>;
+
+export const status = v.object({
+  instances: v.array(instanceStatus),
+  notices: v.array(notice),
+}) satisfies Shows<Status>;
+
+export const launched = v.object({
+  instance: instanceStatus,
+  line: v.pipe(v.string(), v.description("The mode, said exactly: claude auth: …")),
+  sharedWith: v.pipe(v.array(v.string()), v.description("Other instances that use the same login")),
+  notices: v.array(notice),
+}) satisfies Shows<Launched>;
+
+const effectiveMode = v.object({
+  workspace: v.optional(v.string()),
+  role: v.optional(v.string()),
+  mode: v.string(),
+  scope: v.pipe(v.string(), v.description("The scope that decided; default when none did")),
+  trace: v.array(v.object({ scope: v.string(), key: v.string(), says: v.optional(v.string()) })),
+}) satisfies Shows<EffectiveMode>;
+
+const health = v.object({
+  state: v.picklist(["good", "warning", "bad"]),
+  text: v.string(),
+  next: v.exactOptional(v.string()),
+  account: v.exactOptional(v.string()),
+  expiresAt: v.exactOptional(milliseconds),
+}) satisfies Shows<Health>;
+
+const modeHealth = v.object({
+  mode: v.string(),
+  plugin: v.string(),
+  health: v.optional(health),
+}) satisfies Shows<ModeHealth>;
+
+export const auth = v.object({
+  effective: v.array(effectiveMode),
+  modes: v.array(modeHealth),
+});
+
+export const alive = v.object({ status: v.literal("ok") });
+
+/** RFC 9457, with jackin's own code and hint. */
+export const problem = v.object({
+  type: v.pipe(v.string(), v.description("urn:jackin:error:<code>")),
+  title: v.string(),
+  status: v.number(),
+  code: v.picklist(Object.keys(errorCodes) as ErrorCode[]),
+  detail: v.string(),
+  hint: v.exactOptional(v.string()),
+});
+
+export type Problem = v.InferOutput<typeof problem>;
+
+/** A schema that answers what core answers. */
+type Shows<T> = v.GenericSchema<unknown, T>;
