@@ -1,0 +1,37 @@
+import type { Readable, Writable } from "node:stream";
+
+/** The world as the command sees it; tests hand in their own. */
+export interface Io {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Its reason is the name of the system's signal: `SIGINT`, `SIGTERM` or `SIGHUP`. */
+  readonly signal: AbortSignal;
+}
+
+export function canAsk(io: Io): boolean {
+  return io.stdin.isTTY === true && io.stderr.isTTY === true && !isDumb(io);
+}
+
+/** The agent's screen needs both ends. */
+export function canAttach(io: Io): boolean {
+  return io.stdin.isTTY === true && io.stdout.isTTY === true;
+}
+
+export function canAnimate(io: Io): boolean {
+  return io.stderr.isTTY === true && !isDumb(io) && !isSet(io.env["CI"]);
+}
+
+export function hasColor(io: Io, stream: "stdout" | "stderr"): boolean {
+  return io[stream].isTTY === true && !isDumb(io) && !io.env["NO_COLOR"];
+}
+
+function isDumb(io: Io): boolean {
+  return io.env["TERM"] === "dumb";
+}
+
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && !["", "0", "false"].includes(value);
+}
