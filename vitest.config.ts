@@ -6,7 +6,16 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["core/**/*.test.ts", "plugins/**/*.test.ts", "hosts/**/*.test.ts", "test/unit/**/*.test.ts"],
+          include: [
+            "core/**/*.test.ts",
+            "plugins/**/*.test.ts",
+            "hosts/**/*.test.ts",
+            "test/unit/**/*.test.ts",
+            "test/lab/**/*.test.ts",
+          ],
+          // Real programs run here, on machines that may be busy.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -1,0 +1,195 @@
+/** An operator of jackin on this machine, for the end-to-end tests: own home, own configuration, own instances. */
+import { execFile, spawn } from "node:child_process";
+import { chown, cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { claudeBin } from "../lab/lab.ts";
+import type { Lab } from "../lab/lab.ts";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface OperatorOptions {
+  readonly lab: Lab;
+  /** Runs everything as this user, with no other group than `groups`. Needs root. Default: who runs the tests. */
+  readonly as?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
+  /** Where jackin is installed; default: this checkout, built. */
+  readonly installed?: Installed;
+}
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CallInit {
+  readonly env?: Record<string, string | undefined>;
+  readonly cwd?: string;
+  readonly input?: string;
+  /** Kills the command with this signal after `after` resolves. */
+  readonly kill?: { readonly signal: NodeJS.Signals; readonly after: Promise<unknown> };
+}
+
+export interface Operator extends AsyncDisposable {
+  readonly home: string;
+  readonly state: string;
+  readonly env: Record<string, string>;
+  /** The command line that runs jackin, for a terminal. */
+  readonly command: readonly string[];
+  /** A new folder for a workspace. */
+  folder(name: string): Promise<string>;
+  /** Writes `config.toml`; the lab's variables are in `[env]` unless `bare`. */
+  configure(toml: string, options?: { bare?: boolean }): Promise<void>;
+  jackin(args: readonly string[], init?: CallInit): Promise<Outcome>;
+  /** The names of this operator's containers, running or not. */
+  containers(): Promise<readonly string[]>;
+}
+
+export async function createOperator(options: OperatorOptions): Promise<Operator> {
+  const { lab, as } = options;
+  const installed = options.installed ?? inPlace();
+  const home = await realpath(await mkdtemp(join(tmpdir(), "jackin-operator-")));
+  const state = join(home, ".jackin");
+  const own = async (path: string) => as && (await chown(path, as.uid, as.gid));
+  await own(home);
+  const env: Record<string, string> = {
+    ...lab.hostClaude(home),
+    ...(options.installed && { PATH: [installed.bin, process.env["PATH"]].join(delimiter) }),
+    HOME: home,
+    JACKIN_HOME_DIR: state,
+    JACKIN_CONFIG_DIR: join(home, "config"),
+    LANG: "C.UTF-8",
+    TERM: "xterm-256color",
+  };
+  const asUser = as
+    ? [
+        "setpriv",
+        `--reuid=${as.uid}`,
+        `--regid=${as.gid}`,
+        as.groups.length > 0 ? `--groups=${as.groups.join(",")}` : "--clear-groups",
+      ]
+    : [];
+  const command = [...asUser, installed.node, installed.main];
+
+  async function jackin(args: readonly string[], init: CallInit = {}): Promise<Outcome> {
+    const [program, ...first] = command;
+    const child = spawn(program!, [...first, ...args], {
+      cwd: init.cwd ?? home,
+      env: { ...env, ...init.env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    const output = { stdout: "", stderr: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
+    child.stdin.on("error", () => undefined).end(init.input ?? "");
+    void init.kill?.after.then(() => child.kill(init.kill!.signal));
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (status, signal) =>
+        resolve(status ?? (signal === "SIGKILL" ? 137 : 143)),
+      );
+    });
+    return { code, ...output };
+  }
+
+  async function containers(): Promise<readonly string[]> {
+    const { stdout } = await run("docker", [
+      "ps",
+      "-a",
+      "--filter",
+      `label=jackin.home=${state}`,
+      "--format",
+      "{{.Names}}",
+    ]);
+    return stdout.split("\n").filter(Boolean);
+  }
+
+  return {
+    home,
+    state,
+    env,
+    command,
+    jackin,
+    containers,
+    async folder(name) {
+      const path = join(home, name);
+      await mkdir(path, { recursive: true });
+      await own(path);
+      return path;
+    },
+    async configure(toml, { bare } = {}) {
+      const folder = env["JACKIN_CONFIG_DIR"]!;
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      // The certificate has to be readable inside; the operator's own environment is what a launch hands in.
+      const lines = Object.entries(lab.forContainers.env).map(
+        ([key, value]) => `${key} = ${JSON.stringify(value)}`,
+      );
+      const path = join(folder, "config.toml");
+      await writeFile(path, bare ? toml : `${toml}\n[env]\n${lines.join("\n")}\n`, { mode: 0o600 });
+      await own(folder);
+      await own(path);
+    },
+    async [Symbol.asyncDispose]() {
+      const left = await containers();
+      if (left.length > 0) await run("docker", ["rm", "-f", ...left]);
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface Installed extends AsyncDisposable {
+  readonly node: string;
+  readonly main: string;
+  /** The folder with `claude`. */
+  readonly bin: string;
+}
+
+function inPlace(): Omit<Installed, keyof AsyncDisposable> {
+  return { node: process.execPath, main: join(root, "dist/hosts/cli/main.js"), bin: claudeBin };
+}
+
+/** jackin as a package that every user of this machine can read, wherever the checkout is and whoever may enter it. */
+export async function installForAll(): Promise<Installed> {
+  const folder = await mkdtemp("/var/tmp/jackin-installed-");
+  const { stdout } = await run("npm", ["ls", "--omit=dev", "--all", "--parseable"], { cwd: root });
+  const packages = stdout.split("\n").filter((path) => path.includes("node_modules"));
+  const parts = ["dist", "package.json", ...packages.map((path) => relative(root, path))];
+  for (const part of parts) await cp(join(root, part), join(folder, part), { recursive: true });
+  const bin = join(folder, "bin");
+  await mkdir(bin);
+  await cp(process.execPath, join(bin, "node"));
+  await cp(await realpath(join(claudeBin, "claude")), join(bin, "claude"));
+  await run("chmod", ["-R", "a+rX", folder]);
+  return {
+    node: join(bin, "node"),
+    main: join(folder, "dist/hosts/cli/main.js"),
+    bin,
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
+
+/** Waits until `ready` answers something; fails with what it saw last. Generous: machines of CI are slow. */
+export async function eventually<T>(
+  what: string,
+  ready: () => Promise<T | undefined | false>,
+  limitMs = 60_000,
+): Promise<T> {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const value = await ready();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > end) throw new Error(`still not there after ${limitMs / 1000} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+export async function docker(...args: readonly string[]): Promise<string> {
+  return (await run("docker", args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
+export async function readJson(path: string): Promise<unknown> {
+  return JSON.parse(await readFile(path, "utf8"));
+}
