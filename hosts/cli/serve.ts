@@ -28,7 +28,7 @@ export function registerServe(program: Command, deps: CommandDeps): void {
     .option("--json", "print where it listens as JSON")
     .action(async (flags: ServeFlags) => {
       const port = toPort(flags.port);
-      const { startServer } = await import("./server.ts");
+      const { startServer } = await import("./serve-server.ts");
       const { jackin, host } = await deps.open();
       await using server = await startServer({
         jackin,

@@ -20,7 +20,16 @@ import {
   requireJson,
 } from "./guard.ts";
 import { refuseBody, toErrorProblem, toProblem } from "./problem.ts";
-import { alive, auth, instanceStatus, launchBody, launched, problem, status } from "./schemas.ts";
+import {
+  alive,
+  auth,
+  instanceStatus,
+  launchBody,
+  launched,
+  openApiDocument,
+  problem,
+  status,
+} from "./schemas.ts";
 
 export { loopbackHosts } from "./guard.ts";
 export type { Problem } from "./schemas.ts";
@@ -57,7 +66,7 @@ export function createApp(options: AppOptions) {
     .use(checkOrigin(allowedOrigins))
     .use(cors({ origin: [...allowedOrigins], allowHeaders: ["authorization", "content-type"] }))
     .use("/v1/*", checkToken(token))
-    .get("/healthz", describe("Is the server up?", { 200: alive }), (c) =>
+    .get("/healthz", describe("Is the server up?", { 200: alive }, [], { security: [] }), (c) =>
       c.json({ status: "ok" as const }),
     )
     .get("/v1/instances", describe("All instances as they are now", { 200: status }), async (c) =>
@@ -115,7 +124,11 @@ export function createApp(options: AppOptions) {
       },
     );
 
-  app.get("/openapi.json", openAPIRouteHandler(app, { documentation }));
+  app.get(
+    "/openapi.json",
+    describe("This document", { 200: openApiDocument }, [], { security: [] }),
+    openAPIRouteHandler(app, { documentation, excludeStaticFile: false }),
+  );
   app.notFound((c) =>
     toProblem(c, {
       code: "not-found",
@@ -134,28 +147,29 @@ const documentation = {
     version: "1",
     description: "Start Claude Code agents in containers, signed in.",
   },
-  components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+  components: { securitySchemes: { token: { type: "http" as const, scheme: "bearer" } } },
   security: [{ token: [] }],
-} as const;
+};
 
 /** A route's entry in the OpenAPI document. Every route may also answer 401, 403 and 500. */
 function describe(
   summary: string,
   answers: Readonly<Record<number, GenericSchema>>,
   failures: readonly string[] = [],
+  more: { readonly security?: [] } = {},
 ) {
   const good = Object.entries(answers).map(([code, schema]) => [
     code,
     { description: "Done", content: { "application/json": { schema: resolver(schema) } } },
   ]);
-  const bad = ["401", "403", ...failures, "500"].map((code) => [
+  const bad = [...(more.security ? [] : ["401"]), "403", ...failures, "500"].map((code) => [
     code,
     {
       description: "Refused or failed",
       content: { "application/problem+json": { schema: resolver(problem) } },
     },
   ]);
-  return describeRoute({ summary, responses: Object.fromEntries([...good, ...bad]) });
+  return describeRoute({ summary, ...more, responses: Object.fromEntries([...good, ...bad]) });
 }
 
 const tooLong = {

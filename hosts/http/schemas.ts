@@ -12,10 +12,15 @@ import type {
   Status,
 } from "../../core/index.ts";
 
-const name = v.pipe(v.string(), v.nonEmpty("must not be empty"), v.maxLength(256));
+const text = v.string("must be text");
+const name = v.pipe(
+  text,
+  v.nonEmpty("must not be empty"),
+  v.maxLength(256, "must not be longer than 256 characters"),
+);
 const milliseconds = v.pipe(v.number(), v.description("ms since the epoch"));
 const argument = v.pipe(
-  v.string(),
+  text,
   v.check((text) => !text.includes("\0"), "must not hold a NUL character"),
 );
 
@@ -24,7 +29,7 @@ export const launchBody = v.pipe(
   v.strictObject({
     workspace: v.optional(
       v.pipe(
-        v.string(),
+        text,
         v.regex(namePattern, "is no name of a workspace"),
         v.description("A workspace of the configuration"),
       ),
@@ -43,46 +48,66 @@ export const launchBody = v.pipe(
     runtime: v.optional(name),
     image: v.optional(name),
     args: v.optional(
-      v.pipe(v.array(argument), v.maxLength(256), v.description("Arguments for claude")),
+      v.pipe(
+        v.array(argument, "must be a list"),
+        v.maxLength(256, "must not have more than 256 items"),
+        v.description("Arguments for claude"),
+      ),
     ),
   }),
   v.check(
     ({ workspace, directory }) => (workspace === undefined) !== (directory === undefined),
     "name either a workspace or a directory",
   ),
+  v.metadata({ ref: "Launch" }),
 );
 
-export const instanceStatus = v.object({
-  instance: v.string(),
-  workspace: v.optional(v.string()),
-  role: v.optional(v.string()),
-  workdir: v.string(),
-  mode: v.string(),
-  account: v.optional(v.string()),
-  expiresAt: v.optional(milliseconds),
-  runtime: v.string(),
-  image: v.optional(v.string()),
-  state: v.picklist(["starting", "running", "stopped", "unknown"]),
-  startedAt: v.optional(milliseconds),
-}) satisfies Shows<InstanceStatus>;
+export const instanceStatus = v.pipe(
+  v.object({
+    instance: v.string(),
+    workspace: v.optional(v.string()),
+    role: v.optional(v.string()),
+    workdir: v.string(),
+    mode: v.string(),
+    account: v.optional(v.string()),
+    expiresAt: v.optional(milliseconds),
+    runtime: v.string(),
+    image: v.optional(v.string()),
+    state: v.picklist(["starting", "running", "stopped", "unknown"]),
+    startedAt: v.optional(milliseconds),
+  }),
+  v.metadata({ ref: "Instance" }),
+) satisfies Shows<InstanceStatus>;
 
-const notice = v.object({
-  level: v.picklist(["info", "warning"]),
-  text: v.string(),
-  next: v.exactOptional(v.string()),
-}) satisfies Shows<Notice>;
+const notice = v.pipe(
+  v.object({
+    level: v.picklist(["info", "warning"]),
+    text: v.string(),
+    next: v.exactOptional(v.string()),
+  }),
+  v.metadata({ ref: "Notice" }),
+) satisfies Shows<Notice>;
 
-export const status = v.object({
-  instances: v.array(instanceStatus),
-  notices: v.array(notice),
-}) satisfies Shows<Status>;
+export const status = v.pipe(
+  v.object({
+    instances: v.array(instanceStatus),
+    notices: v.array(notice),
+  }),
+  v.metadata({ ref: "Instances" }),
+) satisfies Shows<Status>;
 
-export const launched = v.object({
-  instance: instanceStatus,
-  line: v.pipe(v.string(), v.description("The mode, said exactly: claude auth: …")),
-  sharedWith: v.pipe(v.array(v.string()), v.description("Other instances that use the same login")),
-  notices: v.array(notice),
-}) satisfies Shows<Launched>;
+export const launched = v.pipe(
+  v.object({
+    instance: instanceStatus,
+    line: v.pipe(v.string(), v.description("The mode, said exactly: claude auth: …")),
+    sharedWith: v.pipe(
+      v.array(v.string()),
+      v.description("Other instances that use the same login"),
+    ),
+    notices: v.array(notice),
+  }),
+  v.metadata({ ref: "Launched" }),
+) satisfies Shows<Launched>;
 
 const effectiveMode = v.object({
   workspace: v.optional(v.string()),
@@ -106,24 +131,42 @@ const modeHealth = v.object({
   health: v.optional(health),
 }) satisfies Shows<ModeHealth>;
 
-export const auth = v.object({
-  effective: v.array(effectiveMode),
-  modes: v.array(modeHealth),
-});
+export const auth = v.pipe(
+  v.object({
+    effective: v.array(effectiveMode),
+    modes: v.array(modeHealth),
+  }),
+  v.metadata({ ref: "Auth" }),
+);
+
+/** Checked by whoever reads it. */
+export const openApiDocument = v.looseObject({ openapi: v.string() });
 
 export const alive = v.object({ status: v.literal("ok") });
 
 /** RFC 9457, with jackin's own code and hint. */
-export const problem = v.object({
-  type: v.pipe(v.string(), v.description("urn:jackin:error:<code>")),
-  title: v.string(),
-  status: v.number(),
-  code: v.picklist(Object.keys(errorCodes) as ErrorCode[]),
-  detail: v.string(),
-  hint: v.exactOptional(v.string()),
-});
+export const problem = v.pipe(
+  v.object({
+    type: v.pipe(v.string(), v.description("urn:jackin:error:<code>")),
+    title: v.string(),
+    status: v.number(),
+    code: v.picklist(Object.keys(errorCodes) as ErrorCode[]),
+    detail: v.string(),
+    hint: v.exactOptional(v.string()),
+  }),
+  v.metadata({ ref: "Problem" }),
+);
 
 export type Problem = v.InferOutput<typeof problem>;
 
 /** A schema that answers what core answers. */
-type Shows<T> = v.GenericSchema<unknown, T>;
+type Shows<T> = v.GenericSchema<unknown, InJson<T>>;
+
+/** In JSON a member that is undefined is not there. */
+type InJson<T> = T extends readonly (infer Item)[]
+  ? readonly InJson<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T as undefined extends T[K] ? never : K]: InJson<T[K]> } & {
+        readonly [K in keyof T as undefined extends T[K] ? K : never]?: InJson<T[K]>;
+      }
+    : T;
