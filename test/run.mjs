@@ -19,7 +19,6 @@ const steps = [
 ];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const reports = mkdtempSync(join(tmpdir(), "jackin-test-"));
 const env = {
   ...process.env,
   PATH: [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter),
@@ -35,6 +34,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const reports = mkdtempSync(join(tmpdir(), "jackin-test-"));
 const total = { passed: 0, failed: 0, skipped: 0 };
 const lines = [];
 for (const step of steps.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
