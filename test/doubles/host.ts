@@ -103,12 +103,17 @@ export function createContextDouble(
 
 /** What a host throws for a program that it cannot find. */
 export function programMissing(command: string): JackinError {
-  return new JackinError({ code: "host-failed", message: `${command} was not found on PATH` });
+  return new JackinError({
+    code: "host-failed",
+    message: `${command} was not found on PATH.`,
+    hint: `Install ${command}, or add its folder to PATH.`,
+    cause: Object.assign(new Error(`${command}: not found`), { code: "ENOENT" }),
+  });
 }
 
 /** What a host throws for a program that is too slow. */
 export function programTooSlow(command: string): JackinError {
-  return new JackinError({ code: "timeout", message: `${command} took too long` });
+  return new JackinError({ code: "timeout", message: `${command} took too long.` });
 }
 
 function filesOf(disk: Map<string, FileDouble>, changes: string[]): HostFiles {
