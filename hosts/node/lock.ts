@@ -50,7 +50,8 @@ export function createLock(files: HostFiles, command: string): NonNullable<Host[
         await abortable(before, signal);
       }
       const unlock = await acquire(files, path, self, signal, wait);
-      return { [Symbol.asyncDispose]: () => unlock().finally(leave) };
+      let given: Promise<void> | undefined;
+      return { [Symbol.asyncDispose]: () => (given ??= unlock().finally(leave)) };
     } catch (error) {
       leave();
       throw error;
@@ -85,7 +86,7 @@ async function acquire(
     if (release) {
       lockFs.held = true;
       const unlock = async () => {
-        await files.remove(ownerFile);
+        await files.remove(ownerFile).catch(() => {}); // it only serves a message
         await release().catch(() => {}); // compromised, or gone with its folder: it is not ours any more
       };
       try {
@@ -150,6 +151,7 @@ function fileName(name: string): string {
 function abortable(work: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((done, fail) => {
     const stop = () => fail(cancelled(signal.reason));
+    if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
     void work.then(() => {
       signal.removeEventListener("abort", stop);

@@ -11,16 +11,21 @@ export function createProcess(): NonNullable<Host["process"]> {
   let own: string | undefined;
   return {
     get id() {
-      return (own ??= [hostname(), process.pid, startOf(process.pid) ?? ""].join("/"));
+      return (own ??= [machineName(), process.pid, startOf(process.pid) ?? ""].join("/"));
     },
     async isAlive(id) {
       const [machine, number, start] = id.split("/");
-      if (machine !== hostname()) return true;
+      if (start === undefined) return false;
+      if (machine !== machineName()) return true;
       const pid = Number(number);
       if (!Number.isSafeInteger(pid) || pid <= 0 || !exists(pid)) return false;
       return startOf(pid) === (start || undefined);
     },
   };
+}
+
+function machineName(): string {
+  return hostname().replaceAll(/[\s/]/g, "-");
 }
 
 function exists(pid: number): boolean {

@@ -1,0 +1,137 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createFiles } from "./files.ts";
+
+const isRoot = process.getuid?.() === 0;
+const maxBytes = 1_000_000;
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "jackin-files-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Permissions mean nothing to root, so root runs `body` as nobody. It answers what the error said. */
+function asOrdinary(body: string): { code?: string; message?: string; hint?: string } {
+  const code = `
+    import { createFiles } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "files.ts")).href)};
+    const files = createFiles({ home: "/", state: "/" });
+    const folder = ${JSON.stringify(folder)};
+    try { ${body}; console.log("{}"); }
+    catch ({ code, message, hint }) { console.log(JSON.stringify({ code, message, hint })); }`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+    encoding: "utf8",
+    cwd: "/",
+    ...(isRoot ? { uid: 65534, gid: 65534 } : {}),
+  });
+  if (!stdout) throw new Error(stderr);
+  return JSON.parse(stdout) as ReturnType<typeof asOrdinary>;
+}
+
+async function giveAway(...paths: string[]): Promise<void> {
+  if (isRoot) for (const path of paths) await chown(path, 65534, 65534);
+}
+
+describe("without permission", () => {
+  it("says so, with the path and how to see why", async () => {
+    const path = join(folder, "secret");
+    await writeFile(path, "x", { mode: 0o000 });
+    await giveAway(folder, path);
+    expect(asOrdinary(`await files.read(folder + "/secret", { maxBytes: 10 })`)).toEqual({
+      code: "host-failed",
+      message: `${path} cannot be read: permission denied.`,
+      hint: `See who owns it and each folder above it: namei -l ${path}`,
+    });
+  });
+
+  it("does not write into a folder that is not to be written, nor list one that is not to be read", async () => {
+    await mkdir(join(folder, "closed"));
+    await giveAway(folder, join(folder, "closed"));
+    await chmod(join(folder, "closed"), 0o000);
+    for (const act of [
+      `write(path + "/a", "")`,
+      `write(path + "/new/a", "")`,
+      `list(path)`,
+      `stat(path + "/a")`,
+      `resolve(path + "/a")`,
+      `makeFolder(path + "/a")`,
+      `rename(path + "/a", path)`,
+    ]) {
+      expect(asOrdinary(`const path = folder + "/closed"; await files.${act}`)).toMatchObject({
+        code: "host-failed",
+        message: expect.stringMatching(/closed.* cannot be .*: permission denied\.$/),
+      });
+    }
+  });
+
+  it("removes read-only folders that are the operator's own", async () => {
+    await mkdir(join(folder, "cache/mod"), { recursive: true });
+    await writeFile(join(folder, "cache/mod/go.sum"), "");
+    await giveAway(
+      folder,
+      join(folder, "cache"),
+      join(folder, "cache/mod"),
+      join(folder, "cache/mod/go.sum"),
+    );
+    await chmod(join(folder, "cache/mod"), 0o555);
+    await chmod(join(folder, "cache"), 0o555);
+    expect(asOrdinary(`await files.remove(folder + "/cache")`)).toEqual({});
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it.runIf(isRoot)(
+    "says what cannot be removed (needs root, to own a file that is somebody else's)",
+    async () => {
+      await mkdir(join(folder, "theirs/in"), { recursive: true });
+      await giveAway(folder);
+      expect(asOrdinary(`await files.remove(folder + "/theirs")`)).toMatchObject({
+        code: "host-failed",
+        message: `${folder}/theirs cannot be removed: permission denied.`,
+      });
+    },
+  );
+});
+
+describe("on a full disk", () => {
+  it("keeps the old file and no other (skipped where a small file system cannot be mounted)", async ({
+    skip,
+  }) => {
+    const mount = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]);
+    if (mount.status !== 0) return skip("mount is not permitted here");
+    try {
+      const files = createFiles({ home: "/", state: folder });
+      const path = join(folder, "config");
+      await files.write(path, "old");
+      await expect(files.write(path, "x".repeat(maxBytes))).rejects.toMatchObject({
+        code: "host-failed",
+        message: `${path} cannot be written: no space is left on the disk.`,
+        hint: `Free some space: df -h ${path}`,
+      });
+      expect(await readFile(path, "utf8")).toBe("old");
+      expect(await readdir(folder)).toEqual(["config"]);
+      await files.write(path, "new");
+      expect(await readFile(path, "utf8")).toBe("new");
+    } finally {
+      execFileSync("umount", [folder]);
+    }
+  });
+});
+
+it.each([0o777, 0o000])("writes 0600 under any umask (%i)", async (umask) => {
+  await giveAway(folder);
+  expect(asOrdinary(`process.umask(${umask}); await files.write(folder + "/a", "")`)).toEqual({});
+  expect((await stat(join(folder, "a"))).mode & 0o777).toBe(0o600);
+});

@@ -1,0 +1,31 @@
+import { randomUUID } from "node:crypto";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { testHost } from "../../test/conformance/host.ts";
+import { createNodeHost } from "./host.ts";
+
+testHost("node", () => createNodeHost({ stateDir: join(tmpdir(), `jackin-host-${randomUUID()}`) }));
+
+describe("createNodeHost", () => {
+  it("finds its folders in the environment", () => {
+    const state = (env: Record<string, string>) => createNodeHost({ env }).files.state;
+    expect(state({ HOME: "/home/me" })).toBe("/home/me/.jackin");
+    expect(state({ HOME: "/home/me", JACKIN_HOME_DIR: "" })).toBe("/home/me/.jackin");
+    expect(state({ HOME: "/home/me", JACKIN_HOME_DIR: "~/state" })).toBe("/home/me/state");
+    expect(state({ HOME: "/home/me", JACKIN_HOME_DIR: "/srv/jackin/" })).toBe("/srv/jackin");
+    expect(state({})).toBe(join(homedir(), ".jackin"));
+    expect(createNodeHost({ home: "/a", stateDir: "/b" }).files).toMatchObject({
+      home: "/a",
+      state: "/b",
+    });
+  });
+
+  it("gives programs the environment that it was given, and no other", async () => {
+    const { exec } = createNodeHost({ env: { PATH: process.env["PATH"], ONLY: "this" } });
+    const { stdout } = await exec("env", []);
+    expect(stdout.split("\n").filter((line) => !/^(PATH|_|PWD|SHLVL)=|^$/.test(line))).toEqual([
+      "ONLY=this",
+    ]);
+  });
+});
