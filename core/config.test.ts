@@ -78,9 +78,23 @@ describe("parseConfig", () => {
     expect(problemsOf({ claude: { sync: { refesh: "host" } } })).toEqual([
       'claude.sync.refesh: unknown key "refesh". Did you mean "refresh"?',
     ]);
-    expect(problemsOf({ claude: { sync: { refresh: "both" } } })[0]).toMatch(
-      /^claude\.sync\.refresh: /,
-    );
+    expect(problemsOf({ claude: { sync: { refresh: "hots" } } })).toEqual([
+      'claude.sync.refresh: must be "host" or "container", found "hots". Did you mean "host"?',
+    ]);
+  });
+
+  it("names an unknown key of a mode's options whatever kind of schema the mode has", () => {
+    const strict = [provider("sync", v.strictObject({ refresh: v.optional(v.string()) }))];
+    expect(parseConfig({ claude: { sync: { refesh: "host" } } }, strict).problems).toEqual([
+      {
+        path: ["claude", "sync", "refesh"],
+        message: 'unknown key "refesh". Did you mean "refresh"?',
+      },
+    ]);
+  });
+
+  it.each([0, -1, 1.5])("refuses %d as a version", (version) => {
+    expect(problemsOf({ version })).toEqual(["version: must be a whole number from 1 on"]);
   });
 
   it("never repeats a value that may be secret", () => {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { AuthProvider, Notice } from "./contracts.ts";
+import { migrate } from "./migrate.ts";
 import { didYouMean, nearest } from "./nearest.ts";
 import type { EnvValue } from "./reference.ts";
 
@@ -50,19 +51,23 @@ const reservedNames = [
   "CLAUDE_SECURESTORAGE_CONFIG_DIR",
 ];
 
+const variablePattern = /^[A-Za-z_]\w*$/;
+/** One expression, so that the JSON Schema can say it too. */
+const envPattern = new RegExp(`^(?!JACKIN|(?:${reservedNames.join("|")})$)[A-Za-z_]\\w*$`);
+
 /** Why a variable of that name cannot be set; undefined when it can. */
 export function refuseName(name: string): string | undefined {
-  if (!/^[A-Za-z_]\w*$/.test(name))
-    return `"${name.slice(0, 64)}" is no name for an environment variable`;
-  if (name.startsWith("JACKIN") || reservedNames.includes(name))
-    return `${name} is reserved: jackin sets it itself`;
-  return undefined;
+  if (envPattern.test(name)) return undefined;
+  return variablePattern.test(name)
+    ? `${name} is reserved: jackin sets it itself`
+    : `"${name.slice(0, 64)}" is no name for an environment variable`;
 }
 
 /** Names of workspaces and roles: they become container names, folder names and table keys. */
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 
 const text = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+const counted = "must be a whole number from 1 on";
 const unknownKey = v.never("unknown key");
 const names = <T extends v.GenericSchema>(value: T) =>
   v.record(
@@ -83,17 +88,22 @@ export function createConfigSchema(providers: readonly AuthProvider[]) {
     {
       auth_forward: v.optional(v.picklist([...modes, "copy"])),
       oauth_token_source: v.optional(text),
-      oauth_token_env: v.optional(text),
+      oauth_token_env: v.optional(
+        v.pipe(
+          v.string(),
+          v.regex(
+            variablePattern,
+            "must be the name of a host variable, e.g. JACKIN_CLAUDE_OAUTH_TOKEN",
+          ),
+        ),
+      ),
       ...options,
     },
     unknownKey,
   );
   const envName = v.pipe(
     v.string(),
-    v.check(
-      (name) => refuseName(name) === undefined,
-      (issue) => refuseName(issue.input)!,
-    ),
+    v.regex(envPattern, (issue) => refuseName(issue.input)!),
   );
   const env = v.record(
     envName,
@@ -111,7 +121,7 @@ export function createConfigSchema(providers: readonly AuthProvider[]) {
   return v.objectWithRest(
     {
       $schema: v.optional(v.string()),
-      version: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+      version: v.optional(v.pipe(v.number(), v.integer(counted), v.minValue(1, counted))),
       ...scope,
       roles: v.optional(names(role)),
       workspaces: v.optional(names(workspace)),
@@ -125,43 +135,46 @@ export type ParsedConfig =
   | { readonly config: Config; readonly notices: readonly Notice[]; readonly problems?: never }
   | { readonly problems: readonly ConfigProblem[] };
 
-/** Checks a whole configuration; all its problems come back at once. `copy`, the old name, is read as `sync` with a notice. */
+/** Checks a whole configuration; all its problems come back at once. An older layout is read as the present one, with a notice. */
 export function parseConfig(data: unknown, providers: readonly AuthProvider[]): ParsedConfig {
   const version =
     typeof data === "object" && data !== null && "version" in data ? data.version : undefined;
-  if (typeof version === "number" && version > configVersion) {
-    const message = `version ${version} is newer than this jackin reads (${configVersion}): update jackin; nothing was touched`;
+  if (Number.isInteger(version) && (version as number) > configVersion) {
+    const message = `version ${String(version)} is newer than this jackin reads (${configVersion}): update jackin; nothing was touched`;
     return { problems: [{ path: ["version"], message }] };
   }
-  const result = v.safeParse(createConfigSchema(providers), data);
-  const problems = [...(result.issues?.map((issue) => toProblem(issue)) ?? []), ...lists(data, [])];
+  const { data: current, notices } = migrate(data);
+  const result = v.safeParse(createConfigSchema(providers), current);
+  const problems = [
+    ...(result.issues?.map((issue) => toProblem(issue)) ?? []),
+    ...lists(current, []),
+  ];
   if (problems.length > 0) return { problems };
   // The data itself, not the schema's output: a default filled in at one scope would outrank what another scope says.
-  const config = data as Config;
+  const config = current as Config;
   const more = [...crossProblems(config)];
-  return more.length > 0 ? { problems: more } : renameCopy(config);
+  return more.length > 0 ? { problems: more } : { config, notices };
 }
 
 function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
   // A union reports the branch that failed inside it; its own path is the value's.
   const path = (issue.path ?? []).map((item) => String(item.key));
   const last = issue.path?.at(-1);
-  if (issue.type === "never" && last) {
+  if (issue.expected === "never" && last) {
     const known = Object.keys(knownKeys(path));
     return { path, message: `unknown key "${path.at(-1)}".${didYouMean(path.at(-1)!, known)}` };
   }
   if (issue.type === "picklist") {
-    const modes =
-      issue.expected
-        ?.replaceAll('"', "")
-        .replace(/^\(|\)$/g, "")
-        .split(" | ")
-        .filter((mode) => mode !== "copy") ?? [];
-    const near = typeof issue.input === "string" ? didYouMean(issue.input, modes) : "";
-    return {
-      path,
-      message: `unknown mode ${found(issue.input)}; the modes here are ${modes.join(", ")}.${near}`,
-    };
+    const choices = (issue.expected ?? "")
+      .replaceAll(/["()]/g, "")
+      .split(" | ")
+      .filter((choice) => choice !== "copy");
+    const near = typeof issue.input === "string" ? didYouMean(issue.input, choices) : "";
+    const message =
+      last?.key === "auth_forward"
+        ? `unknown mode ${found(issue.input)}; the modes here are ${choices.join(", ")}.${near}`
+        : `must be ${choices.map((choice) => `"${choice}"`).join(" or ")}, found ${found(issue.input)}.${near}`;
+    return { path, message };
   }
   if (
     issue.type === "object_with_rest" ||
@@ -232,13 +245,6 @@ function* crossProblems(config: Config): Generator<ConfigProblem> {
         message: "stands beside oauth_token_source: keep one of the two",
       };
     }
-    const variable = scope.claude?.oauth_token_env;
-    if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
-      yield {
-        path: [...path, "claude", "oauth_token_env"],
-        message: "must be the name of a host variable, e.g. JACKIN_CLAUDE_OAUTH_TOKEN",
-      };
-    }
   }
   for (const [name, workspace] of Object.entries(config.workspaces ?? {})) {
     const known = [...roles, ...Object.keys(workspace.roles ?? {})];
@@ -261,26 +267,4 @@ function* allScopes(config: Config): Generator<{ path: readonly string[]; scope:
     for (const [role, scope] of Object.entries(workspace.roles ?? {}))
       yield { path: ["workspaces", name, "roles", role], scope };
   }
-}
-
-function renameCopy(config: Config): ParsedConfig {
-  const old = [...allScopes(config)].filter(({ scope }) => scope.claude?.auth_forward === "copy");
-  if (old.length === 0) return { config, notices: [] };
-  const places = old.map(({ path }) => `[${[...path, "claude"].join(".")}]`).join(", ");
-  const next = 'write auth_forward = "sync"';
-  const renamed = structuredClone(config);
-  for (const { scope } of allScopes(renamed)) {
-    if (scope.claude?.auth_forward === "copy")
-      (scope.claude as { auth_forward: string }).auth_forward = "sync";
-  }
-  return {
-    config: renamed,
-    notices: [
-      {
-        level: "info",
-        text: `auth_forward = "copy" in ${places} is read as "sync", its new name`,
-        next,
-      },
-    ],
-  };
 }
