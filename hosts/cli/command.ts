@@ -3,6 +3,7 @@ import type { ErrorCode, Notice } from "../../core/index.ts";
 import type { OpenedJackin } from "../node/open.ts";
 import type { Io } from "./io.ts";
 import type { Prompts } from "./prompts.ts";
+import type { Work } from "./working.ts";
 
 /**
  * What every command is given. A module of commands exports `registerX(program, deps)`, which only declares: whatever is
@@ -12,7 +13,7 @@ export interface CommandDeps {
   readonly io: Io;
   /** Opened by the first call; later calls answer the same. */
   open(): Promise<OpenedJackin>;
-  /** A result: one line, or several, on stdout. Redacted; control characters of foreign text are made harmless. */
+  /** A result: one line, or several, on stdout. Redacted; foreign text goes through `harmless` of show.ts first. */
   out(text: string): void;
   /** The result of `--json`: one value on stdout, redacted. */
   json(value: unknown): void;
@@ -21,7 +22,7 @@ export interface CommandDeps {
   /** Notices with their next steps, on stderr. */
   notices(notices: readonly Notice[]): void;
   /** Shows what goes on while `work` runs: a spinner on a terminal, lines elsewhere. */
-  working<T>(first: string, work: (progress: (line: string) => void) => Promise<T>): Promise<T>;
+  working<T>(first: string, work: Work<T>): Promise<T>;
   /** Ends the command with another exit code than 0; the action returns after it as always. */
   exit(code: number): void;
   /** A person can be asked: stdin and stderr are a terminal. Without one, a missing argument is a `usage` error. */

@@ -18,10 +18,11 @@ export interface OpenOptions {
   readonly command?: string | undefined;
 }
 
+export type FilesHost = Host & { readonly files: HostFiles };
+
 export interface OpenedJackin {
   readonly jackin: Jackin;
-  readonly host: Host & { readonly files: HostFiles };
-  readonly plugins: readonly Plugin[];
+  readonly host: FilesHost;
   /** The configuration file, which may not be there yet. */
   readonly configPath: string;
 }
@@ -39,9 +40,9 @@ export async function openJackin(options: OpenOptions = {}): Promise<OpenedJacki
       ...(env && { env }),
       ...(options.command !== undefined && { command: options.command }),
     });
-  const { files } = host;
-  if (!files)
+  if (!hasFiles(host))
     throw new JackinError({ code: "host-failed", message: "This host has no file system." });
+  const { files } = host;
   const configPath = configPathOf(host.env, files.home);
   const builtIn = options.plugins ?? (await openBuiltIn());
   const own = await strangersOf(files, configPath, builtIn, options.signal);
@@ -58,7 +59,11 @@ export async function openJackin(options: OpenOptions = {}): Promise<OpenedJacki
       return await read;
     },
   });
-  return { jackin, host: { ...host, files }, plugins, configPath };
+  return { jackin, host, configPath };
+}
+
+function hasFiles(host: Host): host is FilesHost {
+  return host.files !== undefined;
 }
 
 async function strangersOf(

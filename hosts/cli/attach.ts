@@ -1,0 +1,16 @@
+import type { Jackin } from "../../core/index.ts";
+import type { CommandDeps } from "./command.ts";
+
+/** Gives the terminal to the agent. Its end gives the command its exit code; a detach is 0 and says the way back. */
+export async function attachTo(deps: CommandDeps, jackin: Jackin, instance: string): Promise<void> {
+  const goesOn = `${instance} keeps running.\n→ jackin hardline ${instance}`;
+  try {
+    const { ended, code } = await jackin.attach(instance, { signal: deps.signal });
+    if (!ended) return deps.err(`Detached: ${goesOn}`);
+    deps.err(`${instance} ended with exit code ${code}.`);
+    deps.exit(code);
+  } catch (error) {
+    if (deps.signal.aborted) deps.err(goesOn);
+    throw error;
+  }
+}

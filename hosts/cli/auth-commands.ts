@@ -1,0 +1,129 @@
+import type { Command } from "commander";
+import type { EffectiveMode, Health, ModeHealth } from "../../core/index.ts";
+import type { CommandDeps } from "./command.ts";
+import { commandGroup } from "./command.ts";
+import { createPaint, harmless, nextLines, table, validity } from "./show.ts";
+
+interface JsonFlag {
+  readonly json?: boolean;
+}
+
+export function registerAuthCommands(program: Command, deps: CommandDeps): void {
+  commandGroup(program, "auth", "see how agents are signed in")
+    .helpGroup("Credentials:")
+    .command("status")
+    .description("Show the health of each mode's credential; exit code 3 when one in use is bad.")
+    .option("--json", "print a JSON array")
+    .action((flags: JsonFlag) => authStatus(deps, flags));
+
+  commandGroup(
+    commandGroup(program, "config", "show and change the configuration").helpGroup("Setup:"),
+    "auth",
+    "how agents are signed in, by scope",
+  )
+    .command("show")
+    .description("Show the mode of each workspace and role, and the scope that decided it.")
+    .option("--json", "print a JSON array, with what each scope said")
+    .action((flags: JsonFlag) => authShow(deps, flags));
+
+  program
+    .command("doctor")
+    .helpGroup("Setup:")
+    .summary("check this machine: what is missing, what to do")
+    .description(
+      "Check configuration, runtimes, claude, logins and secret backends. Exit code 1 when something is bad.",
+    )
+    .option("--json", "print a JSON array")
+    .action((flags: JsonFlag) => doctorCommand(deps, flags));
+}
+
+async function authStatus(deps: CommandDeps, flags: JsonFlag): Promise<void> {
+  const { authHealth, effectiveModes } = await import("../../core/index.ts");
+  const { jackin } = await deps.open();
+  const { config, notices } = await jackin.config();
+  const all = await deps.working("looking at the logins", (progress) =>
+    authHealth(jackin, { signal: deps.signal, progress }),
+  );
+  const used = usedModes(effectiveModes(config));
+  deps.notices(notices);
+  if (all.some(({ mode, health }) => used.has(mode) && health?.state === "bad")) deps.exit(3);
+  const rows = all.map((item) => ({ ...item, usedBy: used.get(item.mode) ?? [] }));
+  if (flags.json) return deps.json(rows);
+  for (const row of rows) deps.out(healthLines(deps, row.mode, row.health, saidOf(row)).join("\n"));
+}
+
+/** Which modes launches would have, and by whose word. */
+function usedModes(effective: readonly EffectiveMode[]): Map<string, string[]> {
+  const used = new Map<string, string[]>();
+  for (const { mode, workspace, role } of effective) {
+    const who = [workspace, role && `role ${role}`]
+      .filter((part) => part !== undefined)
+      .join(" × ");
+    used.set(mode, [...(used.get(mode) ?? []), who || "default"]);
+  }
+  return used;
+}
+
+function saidOf({ health, usedBy }: ModeHealth & { readonly usedBy: readonly string[] }): string {
+  const use = usedBy.length > 0 ? `used by: ${usedBy.join(", ")}` : "not in use";
+  return `${health?.text ?? "nothing to check before a launch"} (${use})`;
+}
+
+async function authShow(deps: CommandDeps, flags: JsonFlag): Promise<void> {
+  const { effectiveModes } = await import("../../core/index.ts");
+  const { jackin } = await deps.open();
+  const { config, notices } = await jackin.config();
+  deps.notices(notices);
+  const modes = effectiveModes(config);
+  if (flags.json) return deps.json(modes);
+  const columns = [
+    { title: "WORKSPACE", cut: "end" as const },
+    { title: "ROLE", cut: "end" as const },
+    { title: "MODE" },
+    { title: "DECIDED BY", cut: "end" as const },
+  ];
+  const rows = modes.map(({ workspace = "", role = "", mode, scope }) => [
+    workspace,
+    role,
+    mode,
+    scope,
+  ]);
+  const { stdout } = deps.io;
+  deps.out(table(columns, rows, stdout.isTTY ? stdout.columns : undefined).join("\n"));
+}
+
+async function doctorCommand(deps: CommandDeps, flags: JsonFlag): Promise<void> {
+  const { doctor } = await import("../../core/index.ts");
+  const { jackin } = await deps.open();
+  const checks = await deps.working("looking around", (progress) =>
+    doctor(jackin, { signal: deps.signal, progress }),
+  );
+  if (checks.some(({ state }) => state === "bad")) deps.exit(1);
+  if (flags.json) return deps.json(checks);
+  for (const check of checks) deps.out(healthLines(deps, check.name, check, check.text).join("\n"));
+}
+
+const marks = {
+  good: ["green", "✓"],
+  warning: ["yellow", "!"],
+  bad: ["red", "✗"],
+} as const;
+
+function healthLines(
+  deps: CommandDeps,
+  name: string,
+  health: Health | undefined,
+  text: string,
+): string[] {
+  const [color, mark] = health ? marks[health.state] : (["dim", "-"] as const);
+  const [first, ...rest] = harmless(text).split("\n");
+  const left = validity(health?.expiresAt, Date.now());
+  const facts = [health?.account, left && (left === "expired" ? left : `valid for ${left}`)];
+  return [
+    `${createPaint(deps.io, "stdout")(color, mark)} ${name}: ${first}`,
+    ...[...rest, ...facts.filter((fact) => fact !== undefined)].map(
+      (line) => `    ${harmless(line)}`,
+    ),
+    ...nextLines(health?.next && harmless(health.next), "    "),
+  ];
+}

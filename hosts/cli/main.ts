@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+import { run } from "./run.ts";
+
+const stop = new AbortController();
+for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
+  process.on(signal, () => {
+    // The second time it is meant: whatever is left is found and cleared by the next command.
+    if (stop.signal.aborted) process.exit(code);
+    stop.abort(signal);
+  });
+}
+const { stdin, stdout, stderr, env } = process;
+let unwritten = 0;
+for (const stream of [stdout, stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // Whoever read us has left (`jackin status | head -1`), or the terminal is gone: no failure.
+    if (error.code !== "EPIPE" && error.code !== "EIO") unwritten = 1;
+  });
+}
+
+const code = await run(process.argv.slice(2), {
+  stdin,
+  stdout,
+  stderr,
+  env,
+  cwd: process.cwd(),
+  signal: stop.signal,
+});
+// Not left to the event loop: a plugin's open handle must not keep the command from ending.
+stdout.write("", () => stderr.write("", () => process.exit(code || unwritten)));

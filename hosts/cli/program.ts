@@ -1,0 +1,45 @@
+import { Command } from "commander";
+import manifest from "../../package.json" with { type: "json" };
+import type { CommandDeps } from "./command.ts";
+import { registerAuthCommands } from "./auth-commands.ts";
+import { registerLoad } from "./load.ts";
+import { registerServe } from "./serve.ts";
+import { registerSessionCommands } from "./session-commands.ts";
+
+/** All commands, declared only: what they need is imported when they run. `passed` is what followed `--`. */
+export function createProgram(deps: CommandDeps, passed: readonly string[]): Command {
+  const { io } = deps;
+  const program = new Command("jackin")
+    .description("Start Claude Code agents in containers, signed in, and keep them signed in.")
+    .usage("[COMMAND] [OPTIONS]")
+    .version(manifest.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns ?? 80,
+      getErrHelpWidth: () => io.stderr.columns ?? 80,
+      // The run shows errors itself, all in one way.
+      outputError: () => {},
+    })
+    .addHelpText("after", examples);
+  registerLoad(program, deps, passed);
+  registerSessionCommands(program, deps);
+  registerAuthCommands(program, deps);
+  registerServe(program, deps);
+  return program;
+}
+
+const examples = `
+Alone, on a terminal, jackin asks what to do.
+
+Examples:
+  jackin load                          an agent for the current folder, signed in as you are
+  jackin load my-app --detach          start workspace my-app and leave it running
+  jackin load --print "fix the tests"  one prompt, no screen, Claude Code's exit code
+  jackin hardline my-app               come back to a running agent
+  jackin status                        what runs, with which login, valid until when
+  jackin doctor                        what is missing on this machine
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a credential needs you, 130 cancelled.`;
