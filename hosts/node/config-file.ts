@@ -11,12 +11,11 @@ import type {
   Plugin,
 } from "../../core/index.ts";
 import { expandHome } from "./files.ts";
-import { isTable, parseToml } from "./toml.ts";
-import type { TomlDocument, TomlTable } from "./toml.ts";
+import { readSources, toDocument } from "./config-layout.ts";
+import type { ConfigDocument } from "./config-layout.ts";
+import { isTable } from "./toml.ts";
+import type { TomlTable } from "./toml.ts";
 import { formatKey } from "./toml-format.ts";
-
-/** bytes; more than that is no configuration */
-const maxBytes = 1024 * 1024;
 
 /** `config.toml` in `JACKIN_CONFIG_DIR`, else in `$XDG_CONFIG_HOME/jackin`, else in `~/.config/jackin`. */
 export function configPathOf(
@@ -27,7 +26,7 @@ export function configPathOf(
   return join(expandHome(env["JACKIN_CONFIG_DIR"] || join(base, "jackin"), home), "config.toml");
 }
 
-/** Reads and checks the file. A missing one is an empty configuration. Throws `config-invalid` with all problems by place. */
+/** Reads and checks the file, and those of the earlier layout beside it. A missing one is an empty configuration. Throws `config-invalid` with all problems by place. */
 export async function readConfig(
   files: HostFiles,
   path: string,
@@ -53,31 +52,36 @@ export async function readPluginTables(
 
 /** What a text would mean as the configuration; a writer asks this before the text lands. */
 export function checkConfig(
-  document: TomlDocument,
+  document: ConfigDocument,
   path: string,
   plugins: readonly Plugin[],
 ): LoadedConfig {
   const providers = plugins.filter((plugin): plugin is AuthProvider => plugin.kind === "auth");
   const parsed = parseConfig(document.data, providers);
-  if (parsed.problems === undefined) return parsed;
-  const { problems } = parsed;
+  const problems = [
+    ...document.problems,
+    ...(parsed.problems ?? []).map((problem) => describe(problem, path, document)),
+  ];
+  if (parsed.problems === undefined && problems.length === 0) return parsed;
   throw new JackinError({
     code: "config-invalid",
-    message: problems.map((problem) => describe(problem, path, document)).join("\n"),
+    message: problems.join("\n"),
     hint: `Correct ${problems.length === 1 ? "it" : "them"} in your editor: ${path}`,
   });
 }
 
-async function readDocument(files: HostFiles, path: string): Promise<TomlDocument> {
-  return parseToml((await files.read(path, { maxBytes })) ?? "", path);
+async function readDocument(files: HostFiles, path: string): Promise<ConfigDocument> {
+  return toDocument(await readSources(files, path));
 }
 
 /** `path:line:column: [table] key: message`; a key that is missing is placed at the nearest table that is there. */
-function describe(problem: ConfigProblem, path: string, document: TomlDocument): string {
-  let place: string | undefined;
-  for (let depth = problem.path.length; depth > 0 && place === undefined; depth--) {
+function describe(problem: ConfigProblem, path: string, document: ConfigDocument): string {
+  let place = `${path}:`;
+  for (let depth = problem.path.length; depth > 0; depth--) {
     const found = document.locate(problem.path.slice(0, depth));
-    if (found) place = `${found.line}:${found.column}`;
+    if (!found) continue;
+    place = `${found.path}:${found.line}:${found.column}:`;
+    break;
   }
   const table = problem.path.slice(0, -1);
   const key = problem.path.slice(-1);
@@ -85,7 +89,7 @@ function describe(problem: ConfigProblem, path: string, document: TomlDocument):
     ...(table.length > 0 ? [`[${formatKey(table)}]`] : []),
     ...(key.length > 0 ? [`${formatKey(key)}:`] : []),
   ];
-  return [`${path}:${place === undefined ? "" : `${place}:`}`, ...name, problem.message].join(" ");
+  return [place, ...name, problem.message].join(" ");
 }
 
 /** A secret written out in a file that others may read is theirs too. */
