@@ -29,6 +29,8 @@ export type {
   PrintOptions,
 } from "./jackin.ts";
 export type { LaunchRequest } from "./launch.ts";
+export { migrate } from "./migrate.ts";
+export type { Change, Migrated } from "./migrate.ts";
 export { didYouMean, nearest } from "./nearest.ts";
 export { authHealth, doctor, effectiveModes } from "./overview.ts";
 export type { Check, EffectiveMode, ModeHealth } from "./overview.ts";
