@@ -121,7 +121,9 @@ export function createConfigSchema(providers: readonly AuthProvider[]) {
   return v.objectWithRest(
     {
       $schema: v.optional(v.string()),
-      version: v.optional(v.pipe(v.number(), v.integer(counted), v.minValue(1, counted))),
+      version: v.optional(
+        v.pipe(v.number(), v.integer(counted), v.minValue(1, counted), v.maxValue(configVersion)),
+      ),
       ...scope,
       roles: v.optional(names(role)),
       workspaces: v.optional(names(workspace)),

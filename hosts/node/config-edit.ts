@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { JackinError } from "../../core/index.ts";
 import type { Config, Host, HostFiles, Notice, Plugin } from "../../core/index.ts";
@@ -106,8 +107,11 @@ async function change<T>(
     if (changed.length === 0) return { ...outcome.answer, written: [] };
     await removeLeftovers(path);
     const isUnchanged = async () => isDeepStrictEqual(await readSources(files, path), sources);
-    if (await writeAll(files, changed, isUnchanged))
-      return { ...outcome.answer, written: changed.map((source) => source.path) };
+    if (!(await writeAll(files, changed, isUnchanged))) continue;
+    const { writeJsonSchema } = await import("./config-schema.ts");
+    const isNew = sources[0].text === undefined && changed[0]?.path === path;
+    await writeJsonSchema(files, dirname(path), options.plugins, isNew);
+    return { ...outcome.answer, written: changed.map((source) => source.path) };
   }
   throw new JackinError({
     code: "config-busy",
