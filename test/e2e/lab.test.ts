@@ -1,17 +1,14 @@
 import { execa } from "execa";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startLab } from "../lab/lab.ts";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { claudeBin, startLab } from "../lab/lab.ts";
 import type { ForContainers, Lab } from "../lab/lab.ts";
 import { signInByHand } from "../lab/sign-in.ts";
 
-const claude = join(
-  dirname(fileURLToPath(import.meta.resolve("@anthropic-ai/claude-code-linux-x64/package.json"))),
-  "claude",
-);
+// The installed command is the native program itself.
+const claude = await realpath(join(claudeBin, "claude"));
 
 // The ways by which a bare container reaches the lab: by variables alone, or under the real names.
 describe.each([
@@ -39,10 +36,10 @@ describe.each([
   beforeEach(async () => {
     lab = await startLab(options);
     home = await mkdtemp(join(tmpdir(), "lab-container-"));
-  });
-  afterEach(async () => {
-    await lab[Symbol.asyncDispose]();
-    await rm(home, { recursive: true, force: true });
+    return async () => {
+      await lab[Symbol.asyncDispose]();
+      await rm(home, { recursive: true, force: true });
+    };
   });
 
   function inContainer(...args: string[]): [string, ...string[]] {

@@ -2,7 +2,7 @@ import { execa } from "execa";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { fingerprint, startLab } from "./lab.ts";
 import type { Credentials, Lab } from "./lab.ts";
 import { signInByHand } from "./sign-in.ts";
@@ -15,10 +15,10 @@ describe("the lab", { timeout: 60_000 }, () => {
   beforeEach(async () => {
     lab = await startLab();
     homes = [];
-  });
-  afterEach(async () => {
-    await lab[Symbol.asyncDispose]();
-    for (const home of homes) await rm(home, { recursive: true, force: true });
+    return async () => {
+      await lab[Symbol.asyncDispose]();
+      for (const home of homes) await rm(home, { recursive: true, force: true });
+    };
   });
 
   async function operator(login: object): Promise<{

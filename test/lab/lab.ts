@@ -1,10 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import type { IncomingMessage, RequestListener, Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { networkInterfaces, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createApi } from "./api.ts";
@@ -201,16 +202,28 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 }
 
 /**
- * The host's own address on Docker's default bridge, from the interface itself: Docker 20.10 names no gateway for its
- * bridge until its second start.
+ * The host's own address on Docker's default bridge. Docker 20.10 names no gateway until the daemon's second start, but always
+ * the subnet, whose first address it takes. The interface itself cannot be asked: Node lists none without a running container.
  */
 export function bridgeAddress(): string {
-  const found = networkInterfaces()["docker0"]?.find((entry) => entry.family === "IPv4")?.address;
-  if (!found)
+  const format = "{{range .IPAM.Config}}{{.Gateway}},{{.Subnet}}\n{{end}}";
+  let answer: string;
+  try {
+    answer = execFileSync("docker", ["network", "inspect", "bridge", "--format", format], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  } catch (error) {
     throw new Error(
-      "[lab] no docker0 interface with an IPv4 address: start Docker first (test/lab/ready.sh does)",
+      "[lab] cannot ask Docker for its bridge: start it first, `sudo bash test/lab/ready.sh` does",
+      { cause: error },
     );
-  return found;
+  }
+  // An IPv6 pair may stand beside it.
+  const [, gateway, subnet] = /^([\d.]*),([\d.]+)\/\d+$/m.exec(answer) ?? [];
+  if (!subnet)
+    throw new Error(`[lab] Docker's default bridge has no IPv4 subnet: ${answer.trim()}`);
+  return gateway || subnet.replace(/\d+$/, (last) => String(Number(last) + 1));
 }
 
 /** An HTTPS proxy that knows two names only, and leads both to the lab. */

@@ -2,7 +2,7 @@ import { execa } from "execa";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createOp, peakOf } from "./op.ts";
 import type { OpDouble, OpState } from "./op.ts";
 
@@ -21,15 +21,15 @@ const state: OpState = {
   },
 };
 
-describe("the op double", () => {
+describe("the op double", { timeout: 30_000 }, () => {
   let folder: string;
   let op: OpDouble;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "lab-op-"));
     op = await createOp(folder, state);
+    return () => rm(folder, { recursive: true });
   });
-  afterEach(() => rm(folder, { recursive: true }));
 
   // The environment holds nothing of the double's: a caller may clean it.
   const call = (args: string[], input = "") =>
