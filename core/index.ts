@@ -18,6 +18,18 @@ export type {
 export { cancelled, errorCodes, JackinError, throwIfAborted, toJackinError } from "./error.ts";
 export type { ErrorCode, JackinErrorInit } from "./error.ts";
 export { looksSecret } from "./environment.ts";
+export { answerFirstRun } from "./first-run.ts";
+export type { FirstRunChange, FirstRunFile, FirstRunFiles, FirstRunOptions } from "./first-run.ts";
+export {
+  detachedCode,
+  detachKey,
+  envText,
+  holdCommand,
+  holderFiles,
+  quoteShell,
+  terminalReset,
+} from "./holder.ts";
+export type { HolderOptions } from "./holder.ts";
 export { createJackin } from "./jackin.ts";
 export type {
   CallOptions,

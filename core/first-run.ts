@@ -1,0 +1,83 @@
+import type { Notice } from "./contracts.ts";
+
+/** What an instance's own Claude Code files hold now. */
+export interface FirstRunFiles {
+  readonly config: FirstRunFile;
+  readonly settings: FirstRunFile;
+}
+
+/** Undefined: there is none. */
+export type FirstRunFile = string | undefined | { readonly unreadable: true };
+
+export interface FirstRunChange {
+  /** `.claude.json` or `settings.json`. */
+  readonly file: string;
+  readonly content: string;
+  /** What is there is no JSON object: it must be renamed to this, beside its place, before the new one is written. */
+  readonly aside?: string;
+}
+
+export interface FirstRunOptions {
+  readonly workdir: string;
+  /** Answers the warning of `--dangerously-skip-permissions`; only where the agent is isolated. */
+  readonly acceptBypass: boolean;
+}
+
+/**
+ * The changes that let Claude Code open on its prompt: onboarding done, folder trusted, bypass warning answered
+ * (seen with 2.1.330). Everything else in the files stays. No change, no entry.
+ */
+export function answerFirstRun(
+  files: FirstRunFiles,
+  options: FirstRunOptions,
+): { readonly changes: readonly FirstRunChange[]; readonly notices: readonly Notice[] } {
+  const changes: FirstRunChange[] = [];
+  const notices: Notice[] = [];
+  const answer = (file: string, found: FirstRunFile, wanted: Json): void => {
+    const current = found === undefined ? {} : parseObject(found);
+    const after = merged(current ?? {}, wanted);
+    const content = `${JSON.stringify(after, null, 2)}\n`;
+    if (current) {
+      if (JSON.stringify(after) !== JSON.stringify(current)) changes.push({ file, content });
+      return;
+    }
+    const aside = `${file}.unusable`;
+    changes.push({ file, content, aside });
+    const text = `The instance's ${file} could not be read as a JSON object; it is ${aside} now, and a new one was begun`;
+    notices.push({ level: "warning", text });
+  };
+  answer(".claude.json", files.config, {
+    hasCompletedOnboarding: true,
+    projects: { [options.workdir]: { hasTrustDialogAccepted: true } },
+  });
+  if (options.acceptBypass)
+    answer("settings.json", files.settings, { skipDangerousModePermissionPrompt: true });
+  return { changes, notices };
+}
+
+type Json = { readonly [key: string]: unknown };
+
+function parseObject(found: Exclude<FirstRunFile, undefined>): Json | undefined {
+  if (typeof found !== "string") return undefined;
+  try {
+    const value: unknown = JSON.parse(found.replace(/^\uFEFF/, ""));
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Objects are merged, anything else of `wanted` wins. Keys are defined, not assigned: a folder may be named `__proto__`. */
+function merged(current: Json, wanted: Json): Json {
+  let result = { ...current };
+  for (const [key, value] of Object.entries(wanted)) {
+    const before = Object.hasOwn(current, key) ? current[key] : undefined;
+    const after = isObject(value) ? merged(isObject(before) ? before : {}, value) : value;
+    result = { ...result, [key]: after };
+  }
+  return result;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,120 @@
+/**
+ * The session holder: the shell texts and the tmux configuration by which a runtime starts Claude Code so that it
+ * outlives a closed terminal, and so that its secrets are in no process but its own. POSIX sh, nothing else.
+ *
+ * A run folder, 0700 and in memory where the machine can, holds:
+ * `env` (0600, read and removed by `launch`), `launch`, `hold`, `attach`, `tmux.conf`, `tmux` (the socket),
+ * `pid` (the agent's), `end` (its exit code; then its last screen when it died at once).
+ */
+import { JackinError } from "./error.ts";
+import type { Secret } from "./secret.ts";
+
+/** The key that leaves a session running, as a person would say it. */
+export const detachKey = "Ctrl-\\";
+
+/** What `attach` exits with when the session goes on. */
+export const detachedCode = 90;
+
+export interface HolderOptions {
+  /** The run folder, absolute, as the agent sees it. */
+  readonly run: string;
+  readonly workdir: string;
+  /** The program and its fixed arguments. */
+  readonly command: readonly string[];
+}
+
+/** The files of the run folder, by name; `env` is the caller's, see `envText`. */
+export function holderFiles(options: HolderOptions): Readonly<Record<string, string>> {
+  const run = quoteShell(options.run);
+  return {
+    // The shell that reads the values becomes the agent: no other process ever has them.
+    launch: `run=${run}
+[ -f "$run/env" ] || { echo "jackin: the agent of this instance was started before; load it again." >&2; exit 1; }
+. "$run/env"
+rm -f "$run/env"
+echo $$ > "$run/pid"
+cd ${quoteShell(options.workdir)} || exit 1
+exec ${options.command.map(quoteShell).join(" ")} "$@"
+`,
+    // An agent that dies at once takes its screen with it, so the last lines go along with its exit code.
+    hold: `run=${run}
+began=$(date +%s)
+sh "$run/launch" "$@"
+code=$?
+{
+  echo "$code"
+  [ "$code" -eq 0 ] || [ $(($(date +%s) - began)) -ge 30 ] ||
+    tmux -S "$run/tmux" capture-pane -p -S -50 | grep -v '^ *$' | tail -n 20
+} > "$run/end"
+`,
+    attach: `run=${run}
+known() { for d in /etc/terminfo /lib/terminfo /usr/share/terminfo /usr/lib/terminfo /usr/share/lib/terminfo; do
+  [ -e "$d/$(printf %.1s "$TERM")/$TERM" ] || [ -e "$d/$(printf %x "'$TERM")/$TERM" ] && return 0; done; return 1; }
+known || TERM=xterm-256color
+export TERM
+tmux -u -S "$run/tmux" attach-session -t agent
+code=$?
+tmux -S "$run/tmux" has-session -t agent 2>/dev/null && exit ${detachedCode}
+exit "$code"
+`,
+    "tmux.conf": tmuxConfiguration,
+  };
+}
+
+/** Starts the agent under the holder; the arguments are those of `sh`, or of a runtime's exec. */
+export function holdCommand(run: string, args: readonly string[]): readonly string[] {
+  return [
+    ["tmux", "-u", "-S", `${run}/tmux`, "-f", `${run}/tmux.conf`],
+    ["new-session", "-d", "-s", "agent", "-x", "120", "-y", "40", "sh", `${run}/hold`],
+    args,
+  ].flat();
+}
+
+/** A shell text that exports the values; its place is a 0600 file, or a stdin. */
+export function envText(env: Readonly<Record<string, Secret>>, owner: string): string {
+  return Object.entries(env)
+    .map(([name, secret]) => {
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+        throw new JackinError({
+          code: "start-failed",
+          message: `[${owner}] ${JSON.stringify(name)} cannot be the name of an environment variable.`,
+          hint: "Use letters, digits and _ only, and no digit first.",
+        });
+      const value = secret.reveal();
+      if (value.includes("\0"))
+        throw new JackinError({
+          code: "start-failed",
+          message: `[${owner}] The value of ${name} holds a NUL character, which no environment can carry.`,
+        });
+      return `export ${name}=${quoteShell(value)}\n`;
+    })
+    .join("");
+}
+
+export function quoteShell(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Undoes what a terminal program that was killed has left: other screen, hidden cursor, mouse, paste and key modes, colours. */
+export const terminalReset =
+  "\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[>4m\x1b[0m";
+
+// The prefix key goes: Ctrl-b is Claude Code's own. `-q`: older tmux may lack an option.
+const tmuxConfiguration = `set -gq default-terminal "screen-256color"
+if-shell "ls /usr/share/terminfo/t/tmux-256color /lib/terminfo/t/tmux-256color 2>/dev/null | grep -q ." 'set -gq default-terminal "tmux-256color"'
+set -gq terminal-overrides ",*256col*:Tc"
+set -sq escape-time 0
+set -sq extended-keys on
+set -sq focus-events on
+set -sq set-clipboard on
+set -gq status off
+set -gq mouse on
+set -gq history-limit 50000
+set -gq window-size latest
+set -gq allow-passthrough on
+set -gq update-environment ""
+set -gq prefix None
+set -gq prefix2 None
+unbind-key -a
+bind-key -n C-\\\\ detach-client
+`;

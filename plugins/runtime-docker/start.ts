@@ -1,0 +1,152 @@
+import { cancelled, holdCommand, JackinError, throwIfAborted } from "../../core/index.ts";
+import type { Notice, PluginContext, StartSpec } from "../../core/index.ts";
+import type { User } from "./container.ts";
+import { containerName, detachNotice, inside, labels, runArguments } from "./container.ts";
+import type { Engine } from "./engine.ts";
+import { docker, dockerFailed, lastLines, machineOf, owner } from "./engine.ts";
+import type { ImageMemory } from "./image-check.ts";
+import { checkImage } from "./image-check.ts";
+import { settleLogin } from "./login.ts";
+import { missing, provisionText } from "./provision.ts";
+import { isGone, removeContainer, stateOf } from "./remove.ts";
+
+export interface StartOptions {
+  readonly engine: Engine;
+  readonly pidsLimit: number;
+  readonly memory: ImageMemory;
+}
+
+/** Starts, fills and begins; whatever goes wrong, the container is gone again. */
+export async function startContainer(
+  spec: StartSpec,
+  { engine, pidsLimit, memory }: StartOptions,
+  ctx: PluginContext,
+): Promise<readonly Notice[]> {
+  const { files } = machineOf(ctx);
+  const name = containerName(spec.instance);
+  const operator = await operatorOf(spec.home, ctx);
+  await clearName(name, ctx);
+  await settleLogin(spec.home, spec.grant.login, files);
+  for (const folder of ["claude", "home"]) await files.makeFolder(`${spec.home}/${folder}`);
+  const truecolor = /^(truecolor|24bit)$/.test(ctx.host.env["COLORTERM"] ?? "");
+  const args = runArguments({ spec, engine, operator, pidsLimit, truecolor, state: files.state });
+  const provision = await provisionText(spec, files);
+  throwIfAborted(ctx.signal);
+
+  // Not cancellable: the daemon would go on with what a killed command has asked for. Cancelling is looked at after it.
+  const calm = { ...ctx, signal: new AbortController().signal };
+  try {
+    const started = await docker(calm, args, { limitMs: 120_000 });
+    if (started.code !== 0) throw runFailed(spec, started);
+    throwIfAborted(ctx.signal);
+    await execute(spec, name, provision.text, ctx);
+    const checks = await checkImage(spec, name, memory, ctx);
+    if (spec.session) await begin(spec, name, ctx);
+    throwIfAborted(ctx.signal);
+    const detach = spec.session ? [detachNotice(spec.instance)] : [];
+    return [...provision.notices, ...checks, ...detach];
+  } catch (error) {
+    if (!(error instanceof JackinError && error.code === "conflict"))
+      await removeSurely(name, ctx.signal.aborted, calm);
+    throw ctx.signal.aborted ? cancelled(error) : error;
+  }
+}
+
+async function operatorOf(home: string, ctx: PluginContext): Promise<User> {
+  const { exec, files } = machineOf(ctx);
+  const stat = await files.stat(home);
+  if (stat?.kind !== "folder")
+    throw new JackinError({
+      code: "start-failed",
+      message: `[${owner}] The instance's folder ${home} is not there.`,
+    });
+  const { uid } = stat;
+  const asked = await exec("id", ["-g", String(uid)], { signal: ctx.signal });
+  const gid = Number.parseInt(asked.stdout, 10);
+  return { uid, gid: asked.code === 0 && gid >= 0 ? gid : uid };
+}
+
+/** Whether an instance may be started is the caller's decision; what is left of an earlier start goes. */
+async function clearName(name: string, ctx: PluginContext): Promise<void> {
+  const state = await stateOf(name, ctx);
+  if (!state) return;
+  const home = state.labels[labels.home];
+  if (home !== machineOf(ctx).files.state) throw nameTaken(name, home);
+  await removeContainer(name, ctx);
+}
+
+function nameTaken(name: string, home: string | undefined): JackinError {
+  return new JackinError({
+    code: "conflict",
+    message: `[${owner}] There is a container ${name} already, and it is not this jackin's${home ? ` (its home is ${home})` : ""}.`,
+    hint: `See what it is: docker ps -a --filter name=${name}`,
+  });
+}
+
+function runFailed(
+  spec: StartSpec,
+  result: { readonly code: number; readonly stdout: string; readonly stderr: string },
+): JackinError {
+  const { stderr } = result;
+  if (/is already in use/.test(stderr)) return nameTaken(containerName(spec.instance), undefined);
+  if (/bind source path does not exist|no such file or directory.*mount/i.test(stderr))
+    return new JackinError({
+      code: "start-failed",
+      message: `[${owner}] The folder ${spec.workdir} cannot be mounted: ${lastLines(stderr, 2)}`,
+      hint: "See that the folder is there, on the machine that Docker runs on.",
+    });
+  const hint = `Try the image by hand: docker run --rm -it --entrypoint sh ${spec.image}`;
+  return dockerFailed(result, "start-failed", `The container did not start`, hint);
+}
+
+/** Gives the shell in the container its text by stdin. */
+async function execute(
+  spec: StartSpec,
+  name: string,
+  text: string,
+  ctx: PluginContext,
+): Promise<void> {
+  const result = await docker(ctx, ["exec", "-i", name, "sh"], { stdin: text, limitMs: 120_000 });
+  if (result.code === 0) return;
+  for (const [program, code] of Object.entries(missing))
+    if (result.code === code)
+      throw new JackinError({
+        code: "start-failed",
+        message: `[${owner}] The image ${spec.image} has no ${program}.`,
+        hint: `Add ${program} to the image, or leave --image out and take jackin's own.`,
+      });
+  throw await notPrepared(spec, name, result, ctx);
+}
+
+async function begin(spec: StartSpec, name: string, ctx: PluginContext): Promise<void> {
+  const args = ["exec", name, ...holdCommand(inside.run, spec.args)];
+  const result = await docker(ctx, args, { limitMs: 60_000 });
+  if (result.code !== 0) throw await notPrepared(spec, name, result, ctx);
+}
+
+/** A container that died says more in its log than the command that met it dead. */
+async function notPrepared(
+  spec: StartSpec,
+  name: string,
+  result: { readonly code: number; readonly stdout: string; readonly stderr: string },
+  ctx: PluginContext,
+): Promise<JackinError> {
+  const hint = `Try the image by hand: docker run --rm -it --entrypoint sh ${spec.image}`;
+  const state = await stateOf(name, ctx);
+  if (state?.running) return dockerFailed(result, "start-failed", "The agent did not start", hint);
+  const { stdout, stderr } = await docker(ctx, ["logs", "--tail", "10", name]);
+  return new JackinError({
+    code: "start-failed",
+    message: `[${owner}] The container of ${spec.instance} died at its start. The last lines of its log:\n${lastLines(stdout + stderr, 10)}`,
+    hint,
+  });
+}
+
+/** After an interrupted `docker run` the container may turn up a moment later. */
+async function removeSurely(name: string, interrupted: boolean, ctx: PluginContext): Promise<void> {
+  for (let tries = interrupted ? 10 : 1; tries > 0; tries--) {
+    const { stderr } = await docker(ctx, ["rm", "-f", "-v", name], { limitMs: 60_000 });
+    if (!isGone(stderr)) return;
+    if (tries > 1) await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
