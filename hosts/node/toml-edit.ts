@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
+import type { AST } from "toml-eslint-parser";
 import { JackinError } from "../../core/index.ts";
 import { isTable, parseData, splitBom } from "./toml.ts";
 import type { TomlTable } from "./toml.ts";
 import { formatComment, formatKey, formatValue, toData } from "./toml-format.ts";
-import type { TomlInput } from "./toml-format.ts";
+import type { StringStyle, TomlInput } from "./toml-format.ts";
 import {
   attachedBlock,
   closingGap,
@@ -48,10 +49,7 @@ export function setValue(
     if (!entry) return placeEntry(syntax, keyPath, formatValue(value), comment);
 
     const { node } = entry;
-    const style =
-      node.value.type === "TOMLValue" && node.value.kind === "string"
-        ? { literal: node.value.style === "literal", multiline: node.value.multiline }
-        : undefined;
+    const style = styleOf(syntax, node.value);
     const [start, end] = node.value.range;
     const text = formatValue(value, style);
     // The comment stands before the value, so its offsets still hold.
@@ -89,7 +87,7 @@ export function removeTable(source: string, keyPath: readonly string[]): string 
       if ((body.form !== "table" && body.form !== "array") || !startsWith(body.path, keyPath))
         continue;
       let last = Math.max(body.header, body.entries.at(-1)?.last ?? -1);
-      const end = regionEnd(syntax, body.header);
+      const end = regionEnd(syntax, body);
       while (last + 1 < end && syntax.lines[last + 1]?.kind === "comment") last += 1;
       for (let line = attachedBlock(syntax, body.header); line <= last; line += 1) doomed.add(line);
     }
@@ -142,6 +140,15 @@ function withoutEmpty(data: TomlTable, keyPath: readonly string[]): TomlTable {
 
 function findEntry(syntax: Syntax, keyPath: readonly string[]): Entry | undefined {
   return syntax.entries.find(({ path }) => isSamePath(path, keyPath));
+}
+
+/** A text of several lines has line endings of its own, so it is kept as one only where they are plain. */
+function styleOf({ text }: Syntax, value: AST.TOMLContentNode): StringStyle | undefined {
+  if (value.type !== "TOMLValue" || value.kind !== "string") return undefined;
+  return {
+    literal: value.style === "literal",
+    multiline: value.multiline && !text.includes("\r\n"),
+  };
 }
 
 /** Says whether the value was there already. */

@@ -3,10 +3,8 @@ const reach = 60;
 
 /** Names of values that are likely secret, wherever they stand. */
 const secretName = /token|secret|passw|credential|private|api_?key/i;
-/** Text that is likely a secret, whatever its name: long runs with letters and digits, or very long runs. */
-const secretText = /(?=[\w+=.-]*[A-Za-z])(?=[\w+=.-]*\d)[\w+=.-]{20,}|[\w+=.-]{32,}|\bsk-[\w-]+/g;
+const longRun = /[\w+=.-]{20,}/g;
 const userInfo = /(:\/\/)[^\s/@]+@/g;
-const keyAndValue = /^(\s*[\w."' -]+=)(.*)$/s;
 const header = /^\s*\[\[?[^=]*\]\]?\s*(#.*)?$/;
 
 /** One line of a file with a caret below its column (from 1). What may be a secret is masked, character by character. */
@@ -22,17 +20,18 @@ export function showLine(text: string, line: number, column: number): string {
 
 function maskLine(before: readonly string[], line: string): string {
   if (header.test(line)) return maskTokens(line);
-  const parts = keyAndValue.exec(line);
-  // A line without a key may be a piece of a longer value, or a pasted token.
-  if (isInsideText(before) || !parts) return mask(line);
-  const [, key = "", value = ""] = parts;
-  const suspicious = secretName.test(key) || isInEnv(before, line);
-  return maskTokens(key) + (suspicious ? mask(value) : maskTokens(value));
+  const equals = line.indexOf("=") + 1;
+  const key = line.slice(0, equals);
+  // A line that begins with no key may be a piece of a longer value, or a pasted token.
+  if (isInsideText(before) || !/^[\w."' \t-]+=$/.test(key)) return mask(line);
+  const value = line.slice(equals);
+  const isSuspicious = secretName.test(line) || isInEnv(before, line);
+  return maskTokens(key) + (isSuspicious ? mask(value) : maskTokens(value));
 }
 
 /** From the last header on, a name `env` may have opened a table of secrets. */
 function isInEnv(before: readonly string[], line: string): boolean {
-  const start = before.findLastIndex((text) => /^\s*\[/.test(text));
+  const start = before.findLastIndex((text) => header.test(text));
   return [...before.slice(Math.max(0, start)), line].some((text) => /\benv\b/.test(text));
 }
 
@@ -47,8 +46,13 @@ function mask(text: string): string {
   return text.replace(/[^\s"'=,#[\]{}\\]/g, "*");
 }
 
+/** What is likely a secret whatever its name: long runs of letters and digits, very long runs, a password in a URL. */
 function maskTokens(text: string): string {
   return text
-    .replace(secretText, (found) => "*".repeat(found.length))
+    .replace(longRun, (run) => {
+      const isMixed = /\d/.test(run) && /[a-z]/i.test(run);
+      return isMixed || run.length >= 32 ? "*".repeat(run.length) : run;
+    })
+    .replace(/\bsk-[\w-]+/g, (found) => "*".repeat(found.length))
     .replace(userInfo, (found, scheme: string) => `${scheme}${"*".repeat(found.length - 4)}@`);
 }

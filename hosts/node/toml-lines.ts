@@ -16,9 +16,8 @@ export function attachedBlock(syntax: Syntax, header: number): number {
 }
 
 /** The line at which what belongs to a header ends: where the next header begins, with its comment, or the end of the text. */
-export function regionEnd(syntax: Syntax, header: number): number {
-  const next = syntax.bodies.find((body) => body.form !== "inline" && body.header > header);
-  return next ? blockAbove(syntax, next.header) : syntax.lines.length;
+export function regionEnd(syntax: Syntax, { next }: Body): number {
+  return next < syntax.lines.length ? blockAbove(syntax, next) : next;
 }
 
 /** The last line before `end` that is not blank, or -1. */
@@ -32,7 +31,7 @@ export function lastWritten(syntax: Syntax, end: number): number {
 export function isForgettable(syntax: Syntax, body: Body, own: ReadonlySet<number>): boolean {
   if (body.form !== "table" || syntax.lines[body.header - 1]?.kind === "comment") return false;
   const from = syntax.lines[body.header]?.start ?? 0;
-  const to = syntax.lines[regionEnd(syntax, body.header)]?.start ?? syntax.text.length;
+  const to = syntax.lines[regionEnd(syntax, body)]?.start ?? syntax.text.length;
   return !syntax.comments.some(
     ({ range: [start] }) =>
       start >= from &&

@@ -67,7 +67,7 @@ export function placeComment(syntax: Syntax, entry: Entry, comment: string): Spl
 function intoBody(syntax: Syntax, body: Body, after: Entry | undefined, entry: NewEntry): Splice {
   if (body.form === "inline") return intoInline(syntax, body, after, entry);
   if (after) return insertLines(syntax, after.last, written(entry, indentOf(syntax, after.first)));
-  if (body.form === "root") return intoEmptyRoot(syntax, entry);
+  if (body.form === "root") return intoEmptyRoot(syntax, body, entry);
   const lines = written(entry, indentOf(syntax, body.header));
   // The blank line tells unset that the table was here first.
   const isMarked = isForgettable(syntax, body, new Set());
@@ -83,9 +83,9 @@ function intoInline(syntax: Syntax, body: Body, after: Entry | undefined, entry:
 }
 
 /** Below the comment that opens the file, if there is one that stands alone, and above all tables. */
-function intoEmptyRoot(syntax: Syntax, entry: NewEntry): Splice {
-  const hasTables = syntax.bodies.length > 1;
-  const after = lastWritten(syntax, regionEnd(syntax, -1));
+function intoEmptyRoot(syntax: Syntax, body: Body, entry: NewEntry): Splice {
+  const hasTables = body.next < syntax.lines.length;
+  const after = lastWritten(syntax, regionEnd(syntax, body));
   const lines = written(entry, "");
   if (after !== -1) return insertLines(syntax, after, ["", ...lines]);
   return insertLines(syntax, -1, hasTables ? [...lines, ""] : lines);
@@ -103,7 +103,7 @@ function withNewTable(syntax: Syntax, path: readonly string[], entry: NewEntry):
     relative = body;
     most = shared;
   }
-  const end = relative ? regionEnd(syntax, relative.header) : syntax.lines.length;
+  const end = relative ? regionEnd(syntax, relative) : syntax.lines.length;
   const after = lastWritten(syntax, end);
   const lines = [`[${formatKey(path)}]`, ...written(entry, "")];
   return insertLines(syntax, after, after === -1 ? lines : ["", ...lines]);

@@ -31,6 +31,8 @@ export interface Body {
   readonly node: AST.TOMLTopLevelTable | AST.TOMLTable | AST.TOMLInlineTable;
   /** The line of the header; -1 for the root. */
   readonly header: number;
+  /** The line of the next header, or the number of lines. */
+  readonly next: number;
 }
 
 export interface Syntax {
@@ -49,8 +51,18 @@ export function readSyntax(text: string): Syntax {
   const bodies: Body[] = [];
   const entries: Entry[] = [];
 
-  const addBody = (form: Body["form"], path: Path, node: Body["node"], header: number) => {
-    const body: Body = { form, path, node, header, entries: [] };
+  const [root] = program.body;
+  const tables = root.body.filter((child) => child.type === "TOMLTable");
+  const headers = tables.map((table) => lineIndex(offsets, table.range[0]));
+
+  const addBody = (
+    form: Body["form"],
+    path: Path,
+    node: Body["node"],
+    header: number,
+    next: number,
+  ) => {
+    const body: Body = { form, path, node, header, next, entries: [] };
     bodies.push(body);
     for (const child of node.body) {
       if (child.type === "TOMLKeyValue") addEntry(body, child);
@@ -64,15 +76,16 @@ export function readSyntax(text: string): Syntax {
     body.entries.push(entry);
     entries.push(entry);
     // Tables inside arrays have no path of names, so nobody can ask to edit them.
-    if (node.value.type === "TOMLInlineTable") addBody("inline", path, node.value, first);
+    if (node.value.type === "TOMLInlineTable") {
+      addBody("inline", path, node.value, first, body.next);
+    }
   };
 
-  const [root] = program.body;
-  addBody("root", [], root, -1);
-  for (const child of root.body) {
-    if (child.type !== "TOMLTable") continue;
-    const form = child.kind === "array" ? "array" : "table";
-    addBody(form, child.resolvedKey, child, lineIndex(offsets, child.range[0]));
+  addBody("root", [], root, -1, headers[0] ?? offsets.length);
+  for (const [index, table] of tables.entries()) {
+    const form = table.kind === "array" ? "array" : "table";
+    const next = headers[index + 1] ?? offsets.length;
+    addBody(form, table.resolvedKey, table, headers[index] ?? 0, next);
   }
   const lines = readLines(text, offsets, entries, program.comments);
   return { text, lines, bodies, entries, comments: program.comments, tokens: program.tokens };

@@ -21,6 +21,8 @@ export interface TomlDocument {
 
 /** Nesting beyond this is no configuration, and would exhaust the stack of whoever walks it. */
 const maxDepth = 100;
+/** Characters. A larger file is no configuration, and its tree would take gigabytes. */
+const maxLength = 1_000_000;
 const bom = "\uFEFF";
 
 /** Throws a `JackinError` that names `path:line:column` and shows the line, with what may be a secret masked. */
@@ -31,11 +33,20 @@ export function parseToml(source: string, path: string): TomlDocument {
   return {
     data,
     locate(keyPath) {
-      positions ??= keyPositions(text);
+      positions ??= findPositions(text);
       const offset = positions.get(JSON.stringify(keyPath));
       return offset === undefined ? undefined : positionAt(text, offset);
     },
   };
+}
+
+/** Without a tree there are values but no places: an error that has none is better than another one. */
+function findPositions(text: string): ReadonlyMap<string, number> {
+  try {
+    return keyPositions(text);
+  } catch {
+    return new Map();
+  }
 }
 
 /** The text of a file, byte order mark included; bytes that are not UTF-8 would be lost on the next write, so they are refused. */
@@ -61,24 +72,27 @@ export function splitBom(source: string): { mark: string; text: string } {
 
 /** The values of a text without byte order mark. */
 export function parseData(text: string, path: string): TomlTable {
+  if (text.length > maxLength) throw notConfiguration(path, "larger than 1 MB");
   let data: TomlTable;
   try {
     data = parse(text, { maxDepth });
   } catch (error) {
     throw syntaxError(error, text, path);
   }
-  if (isTooDeep(data)) {
-    throw new JackinError({
-      code: "config-invalid",
-      message: `${path}: tables nested more than ${maxDepth} deep.`,
-      hint: `Check that ${path} is jackin's configuration.`,
-    });
-  }
+  if (isTooDeep(data)) throw notConfiguration(path, `tables nested more than ${maxDepth} deep`);
   return data;
 }
 
 export function isTable(value: unknown): value is TomlTable {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null;
+}
+
+function notConfiguration(path: string, reason: string): JackinError {
+  return new JackinError({
+    code: "config-invalid",
+    message: `${path}: ${reason}.`,
+    hint: `Check that ${path} is jackin's configuration.`,
+  });
 }
 
 /** The parser's error is dropped, not chained: it quotes the file, secrets included. */
