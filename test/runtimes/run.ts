@@ -1,6 +1,6 @@
 /**
- * Runs the portable tests on one runtime: `node test/runtimes/run.ts node|deno|bun|workerd [--out FILE]`. The counts,
- * named as in vitest's JSON, go to stdout or to FILE. What cannot start counts as failed.
+ * Runs the portable tests on one runtime: `node test/runtimes/run.ts node|deno|bun|workerd [--outputFile.json FILE]`. The
+ * counts, shaped as in vitest's JSON, go to FILE, else to stdout. What cannot start counts as failed. Needs the build.
  */
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -12,6 +12,7 @@ import { runInWorkerd } from "./workerd/run.ts";
 interface Counts {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
+  readonly numPendingTests: number;
 }
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -32,14 +33,19 @@ const targets: Readonly<Record<string, () => Promise<Counts>>> = {
     return sum(tests, toCounts(bare === 0));
   },
   async workerd() {
-    const { passed, failures } = await runInWorkerd(root);
+    const { passed, skipped, failures } = await runInWorkerd(root);
     for (const failure of failures) console.error(failure);
-    return { numPassedTests: passed, numFailedTests: failures.length };
+    return {
+      numPassedTests: passed,
+      numFailedTests: failures.length,
+      numPendingTests: skipped,
+    };
   },
 };
 
 const { values, positionals } = parseArgs({
-  options: { out: { type: "string" } },
+  // `--reporter` is taken and ignored, so that this can stand where a vitest run does.
+  options: { "outputFile.json": { type: "string" }, reporter: { type: "string", multiple: true } },
   allowPositionals: true,
 });
 const target = targets[positionals[0] ?? ""];
@@ -51,8 +57,10 @@ const counts = await target().catch((error: unknown) => {
   console.error(error);
   return toCounts(false);
 });
-if (values.out === undefined) console.log(JSON.stringify(counts));
-else await writeFile(values.out, JSON.stringify(counts));
+const report = JSON.stringify({ ...counts, numTodoTests: 0, testResults: [] });
+const file = values["outputFile.json"];
+if (file === undefined) console.log(report);
+else await writeFile(file, report);
 process.exitCode = counts.numFailedTests > 0 || counts.numPassedTests === 0 ? 1 : 0;
 
 async function runVitest(
@@ -66,10 +74,9 @@ async function runVitest(
     const code = await run(command, [...args, ...vitest, ...reports], {
       JACKIN_TEST_RUNTIME: runtime,
     });
-    const { numPassedTests, numFailedTests } = JSON.parse(await readFile(file, "utf8")) as Counts;
+    const counts = JSON.parse(await readFile(file, "utf8")) as Counts;
     // A file that cannot be loaded has no test that could fail.
-    const more = code !== 0 && numFailedTests === 0 ? 1 : 0;
-    return { numPassedTests, numFailedTests: numFailedTests + more };
+    return code !== 0 && counts.numFailedTests === 0 ? sum(counts, toCounts(false)) : counts;
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -93,12 +100,13 @@ function run(
 }
 
 function toCounts(passed: boolean): Counts {
-  return { numPassedTests: passed ? 1 : 0, numFailedTests: passed ? 0 : 1 };
+  return { numPassedTests: passed ? 1 : 0, numFailedTests: passed ? 0 : 1, numPendingTests: 0 };
 }
 
 function sum(a: Counts, b: Counts): Counts {
   return {
     numPassedTests: a.numPassedTests + b.numPassedTests,
     numFailedTests: a.numFailedTests + b.numFailedTests,
+    numPendingTests: a.numPendingTests + b.numPendingTests,
   };
 }

@@ -11,7 +11,7 @@ import type { WorkerReport } from "./worker.ts";
 /** Bundles the portable tests and the built core, runs them in bare `workerd serve`, and asks it for the result. */
 export async function runInWorkerd(
   root: string,
-): Promise<{ readonly passed: number; readonly failures: readonly string[] }> {
+): Promise<Pick<WorkerReport, "passed" | "skipped" | "failures">> {
   const here = join(root, "test/runtimes/workerd");
   const files: string[] = [];
   for await (const file of glob([...portableTests], { cwd: root })) files.push(file);
@@ -22,7 +22,7 @@ export async function runInWorkerd(
     failures.push(`ran in ${report.userAgent}`);
   if (report.nodeGlobals.length > 0)
     failures.push(`not bare: it has ${report.nodeGlobals.join(", ")}`);
-  return { passed: report.passed, failures };
+  return { ...report, failures };
 }
 
 async function bundle(root: string, here: string, files: readonly string[]): Promise<void> {

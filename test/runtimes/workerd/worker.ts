@@ -7,6 +7,7 @@ export interface WorkerReport {
   /** Node's globals that are there; bare workerd has none. */
   readonly nodeGlobals: readonly string[];
   readonly passed: number;
+  readonly skipped: number;
   readonly failures: readonly string[];
 }
 
@@ -19,6 +20,7 @@ export function createWorker(files: Readonly<Record<string, () => Promise<unknow
         userAgent: navigator.userAgent,
         nodeGlobals: ["process", "Buffer", "require"].filter((name) => name in globalThis),
         passed: tests.filter((task) => task.result?.state === "pass").length,
+        skipped: tests.filter((task) => task.mode === "skip").length,
         failures: [...tasks, ...tests]
           .filter((task) => task.result?.state === "fail" && task.result.errors?.length)
           .map(describe),
