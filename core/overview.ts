@@ -77,7 +77,10 @@ export interface Check extends Health {
 
 /** Configuration, runtimes, `claude`, modes and secret backends, each within its time limit, all side by side. */
 export async function doctor(jackin: Jackin, call: CallOptions = {}): Promise<readonly Check[]> {
+  const configuration = checkConfig(jackin);
   const modes = async (): Promise<Check[]> => {
+    // Options cannot be read from a configuration that is at fault, which has its own line.
+    if ((await configuration).state === "bad") return [];
     const all = await authHealth(jackin, call);
     return all.flatMap(({ mode, health }) => (health ? [{ name: `mode ${mode}`, ...health }] : []));
   };
@@ -100,7 +103,7 @@ export async function doctor(jackin: Jackin, call: CallOptions = {}): Promise<re
     return health ? [{ name: `secrets ${resolver.scheme}://`, ...health }] : [];
   });
   const checks = await Promise.all([
-    checkConfig(jackin),
+    configuration,
     ...runtimes,
     checkClaude(jackin, call),
     modes(),

@@ -78,7 +78,8 @@ function createSession(argv: readonly string[], io: Io, options: RunOptions) {
     if (commander === "shown") return 0;
     const error = commander ?? toShown(thrown);
     const { message, hint } = error;
-    deps.err(`${paint("red", "error:")} ${harmless(message)}`);
+    const label = error.code === "cancelled" ? "" : `${paint("red", "error:")} `;
+    deps.err(label + harmless(message));
     for (const line of nextLines(hint && harmless(hint))) deps.err(line);
     if (io.env["JACKIN_DEBUG"] === "1") deps.err(harmless(stackOf(thrown)));
     if (wantsJson) {

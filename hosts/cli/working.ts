@@ -1,5 +1,5 @@
 import type { Io } from "./io.ts";
-import { canAnimate } from "./io.ts";
+import { canAnimate, canAsk } from "./io.ts";
 import { createPaint, harmless } from "./show.ts";
 
 const frames = ["◒", "◐", "◓", "◑"];
@@ -26,7 +26,7 @@ export async function working<T>(
   const say = (line: string) => {
     if (!over) show.say(harmless(redact(line)));
   };
-  const onAbort = () => say("stopping; Ctrl-C again leaves at once");
+  const onAbort = () => say(canAsk(io) ? "stopping; Ctrl-C again leaves at once" : "stopping");
   const done = () => {
     if (!over) show.end();
     over = true;

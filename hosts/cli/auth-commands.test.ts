@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createOperatorDouble } from "./operator-double.ts";
+import type { OperatorDouble } from "./operator-double.ts";
+
+let operator: OperatorDouble;
+beforeEach(async () => {
+  operator = await createOperatorDouble();
+});
+afterEach(() => operator[Symbol.asyncDispose]());
+
+const bad = async () =>
+  ({ state: "bad", text: "the host has no login", next: "claude auth login" }) as const;
+
+describe("auth status", () => {
+  it("shows each mode's health and who uses it", async () => {
+    await operator.configure(
+      `[workspaces.web]\nworkdir = "/x"\n[workspaces.web.claude]\nauth_forward = "ignore"`,
+    );
+    const { code, stdout } = await operator.jackin(["auth", "status"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("✓ sync: the host is signed in (used by: default)");
+    expect(stdout).toContain("- ignore: nothing to check before a launch (used by: web)");
+    expect(stdout).toContain("- token: nothing to check before a launch (not in use)");
+  });
+
+  it("is 3 when one in use is bad, with the next step", async () => {
+    operator.login.health = bad;
+    const { code, stdout } = await operator.jackin(["auth", "status"]);
+    expect(code).toBe(3);
+    expect(stdout).toContain(
+      "✗ sync: the host has no login (used by: default)\n    → claude auth login\n",
+    );
+    await operator.configure('[claude]\nauth_forward = "ignore"');
+    expect((await operator.jackin(["auth", "status"])).code).toBe(0);
+  });
+
+  it("answers JSON", async () => {
+    operator.login.health = bad;
+    const { code, stdout } = await operator.jackin(["auth", "status", "--json"]);
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout)[0]).toEqual({
+      mode: "sync",
+      plugin: "auth-sync",
+      health: await bad(),
+      usedBy: ["default"],
+    });
+  });
+});
+
+describe("config auth show", () => {
+  it("shows the scope that decided", async () => {
+    await operator.configure(
+      `[claude]\nauth_forward = "token"\n[roles.reviewer]\n[workspaces.web]\nworkdir = "/x"\n[workspaces.web.claude]\nauth_forward = "ignore"`,
+    );
+    const { stdout } = await operator.jackin(["config", "auth", "show"]);
+    expect(stdout.split("\n").map((row) => row.split(/ {2,}/))).toEqual([
+      ["WORKSPACE", "ROLE", "MODE", "DECIDED BY"],
+      ["-", "-", "token", "global"],
+      ["-", "reviewer", "token", "global"],
+      ["web", "-", "ignore", "workspace web"],
+      ["web", "reviewer", "ignore", "workspace web"],
+      [""],
+    ]);
+    const { stdout: json } = await operator.jackin(["config", "auth", "show", "--json"]);
+    expect(JSON.parse(json)[2]).toMatchObject({ workspace: "web", mode: "ignore" });
+  });
+});
+
+describe("doctor", () => {
+  it("is 0 when all is well and shows what it looked at", async () => {
+    const { code, stdout } = await operator.jackin(["doctor"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("✓ runtime double: a double\n");
+    expect(stdout).toContain("✓ configuration: 0 workspaces\n");
+  });
+
+  it("is 1 with a configuration that cannot be used, and goes on", async () => {
+    await operator.configure("mode = 1\n");
+    const { code, stdout } = await operator.jackin(["doctor", "--json"]);
+    expect(code).toBe(1);
+    const checks = JSON.parse(stdout) as { name: string; state: string }[];
+    expect(checks.find(({ name }) => name === "configuration")?.state).toBe("bad");
+    expect(checks.find(({ name }) => name === "runtime double")?.state).toBe("good");
+  });
+});

@@ -1,0 +1,207 @@
+/** The command on a machine of its own for tests: real files in a temporary home, a runtime and a login that are scripted. */
+import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import type { AuthProvider, Grant, Plugin, Runtime, StartSpec } from "../../core/index.ts";
+import { cancelled, JackinError } from "../../core/index.ts";
+import { authIgnore } from "../../plugins/auth-ignore/index.ts";
+import { authToken } from "../../plugins/auth-token/index.ts";
+import { secretEnv } from "../../plugins/secret-env/index.ts";
+import { createNodeHost } from "../node/host.ts";
+import { openJackin } from "../node/open.ts";
+import type { Prompts } from "./prompts.ts";
+import { run } from "./run.ts";
+
+export const now = Date.UTC(2026, 10, 25, 12);
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CallInit {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Which streams are a terminal. */
+  readonly terminal?: readonly ("stdin" | "stdout" | "stderr")[];
+  readonly input?: string;
+  readonly columns?: number;
+  readonly signal?: AbortSignal;
+  /** What the person answers, in order; "cancel" gives up. */
+  readonly answers?: readonly (string | boolean)[];
+  readonly cwd?: string;
+}
+
+export const everywhere = ["stdin", "stdout", "stderr"] as const;
+
+export type OperatorDouble = Awaited<ReturnType<typeof createOperatorDouble>>;
+
+export async function createOperatorDouble() {
+  const home = await realpath(await mkdtemp(join(tmpdir(), "jackin-cli-")));
+  const env = { HOME: home, TERM: "xterm" };
+  const runtime = createRuntimeDouble();
+  const login: { grant: Partial<Grant>; health: NonNullable<AuthProvider["health"]> } = {
+    grant: {},
+    health: async () => ({ state: "good", text: "the host is signed in", expiresAt: now + 60_000 }),
+  };
+  const plugins: readonly Plugin[] = [
+    syncDouble(login),
+    authIgnore(),
+    authToken(),
+    secretEnv(),
+    runtime.plugin,
+  ];
+  const asked: string[] = [];
+
+  async function jackin(argv: readonly string[], init: CallInit = {}): Promise<Outcome> {
+    const output = { stdout: "", stderr: "" };
+    const answers = [...(init.answers ?? [])];
+    const stream = (name: "stdin" | "stdout" | "stderr") =>
+      Object.assign(new PassThrough(), {
+        isTTY: init.terminal?.includes(name) ?? false,
+        columns: init.columns ?? 80,
+      });
+    const [stdin, stdout, stderr] = [stream("stdin"), stream("stdout"), stream("stderr")];
+    stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
+    stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
+    stdin.end(init.input ?? "");
+    const allEnv = { ...env, ...init.env };
+    const host = { ...createNodeHost({ env: allEnv }), clock: { now: () => now } };
+    const code = await run(
+      argv,
+      {
+        stdin,
+        stdout,
+        stderr,
+        env: allEnv,
+        cwd: init.cwd ?? join(home, "app"),
+        signal: init.signal ?? new AbortController().signal,
+      },
+      {
+        open: (options) => openJackin({ ...options, host, plugins }),
+        prompts: promptsDouble(answers, asked),
+      },
+    );
+    return { code, ...output };
+  }
+
+  await mkdir(join(home, "app"));
+  return {
+    home,
+    jackin,
+    runtime,
+    login,
+    /** The questions so far, with what could be chosen. */
+    asked,
+    async configure(toml: string, mode = 0o600) {
+      await mkdir(join(home, ".config/jackin"), { recursive: true });
+      await writeFile(join(home, ".config/jackin/config.toml"), toml, { mode });
+    },
+    [Symbol.asyncDispose]: () => rm(home, { recursive: true }),
+  };
+}
+
+function promptsDouble(answers: (string | boolean)[], asked: string[]): Prompts {
+  const next = (question: string): never => {
+    asked.push(question);
+    const answer = answers.shift();
+    if (answer === undefined) throw new Error(`nobody answers: ${question}`);
+    if (answer === "cancel") throw cancelled();
+    return answer as never;
+  };
+  return {
+    select: async (message, options) =>
+      next(`${message}: ${options.map(({ value }) => value).join(", ")}`),
+    confirm: async (message) => next(message),
+    text: async (message) => next(message),
+    password: async (message) => next(message),
+  };
+}
+
+function syncDouble(login: {
+  grant: Partial<Grant>;
+  health: NonNullable<AuthProvider["health"]>;
+}): AuthProvider {
+  return {
+    kind: "auth",
+    name: "auth-sync",
+    mode: "sync",
+    grant: async () => ({
+      line: "claude auth: forwarded host session (sync)",
+      login: "forwarded",
+      files: [],
+      env: {},
+      notices: [],
+      ...login.grant,
+    }),
+    health: (request, ctx) => login.health(request, ctx),
+  };
+}
+
+function createRuntimeDouble() {
+  const running = new Map<string, StartSpec>();
+  const script = {
+    attach: { ended: true, code: 0 },
+    run: { code: 0, stdout: "pong\n" },
+    /** Instead of starting. */
+    start: undefined as ((signal: AbortSignal) => Promise<never>) | undefined,
+    /** Happens while the terminal is the agent's. */
+    whileAttached: () => {},
+    broken: undefined as JackinError | undefined,
+  };
+  const attached: string[] = [];
+  const runs: (readonly string[])[] = [];
+  const plugin: Runtime = {
+    kind: "runtime",
+    name: "runtime-double",
+    runtime: "double",
+    probe: async () => ({ ready: true, detail: "a double" }),
+    async start(spec, ctx) {
+      ctx.progress(`starting the container of ${spec.instance}`);
+      if (script.start) await script.start(ctx.signal);
+      running.set(spec.instance, spec);
+      return { notices: [] };
+    },
+    async attach(instance, ctx) {
+      attached.push(instance);
+      script.whileAttached();
+      if (ctx.signal.aborted) throw cancelled();
+      if (script.attach.ended) running.delete(instance);
+      return script.attach;
+    },
+    async run(request) {
+      runs.push(request.args);
+      return { ...script.run, stdout: request.capture ? script.run.stdout : "" };
+    },
+    async list() {
+      if (script.broken) throw script.broken;
+      return [...running].map(([instance, { labels }]) => ({ instance, running: true, labels }));
+    },
+    async stop(instance) {
+      running.delete(instance);
+    },
+  };
+  return { plugin, script, running, attached, runs };
+}
+
+/** A start that ends only by being cancelled, and tells when it has begun. */
+export function hangingStart() {
+  const begun = Promise.withResolvers<void>();
+  const start = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(cancelled(signal.reason)), { once: true });
+      begun.resolve();
+    });
+  return { start, begun: begun.promise };
+}
+
+export function startFailure(): Promise<never> {
+  return Promise.reject(
+    new JackinError({
+      code: "start-failed",
+      message: "[runtime-double] no room",
+      hint: "make room\nor wait",
+    }),
+  );
+}
