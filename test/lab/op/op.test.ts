@@ -2,6 +2,7 @@ import { execa } from "execa";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createOp, peakOf } from "./op.ts";
 import type { OpDouble, OpState } from "./op.ts";
@@ -189,6 +190,20 @@ describe("the op double", { timeout: 30_000 }, () => {
     await Promise.all(children);
     const inTurn = [0, 10, 20].map((start) => ({ argv: [], env: [], start, end: start + 10 }));
     expect(peakOf(inTurn)).toBe(1);
+  });
+
+  it("is a program of its own for a shell", async () => {
+    const program = fileURLToPath(new URL("op", import.meta.url));
+    const env = { OP_DOUBLE_STATE: join(folder, "op-state.json") };
+    const { stdout } = await execa(
+      program,
+      ["read", "--no-newline", "--", "op://Work/acme-api/token"],
+      { env },
+    );
+    expect(stdout).toBe("acme-secret-value");
+    expect(await execa(program, ["whoami", "--format", "json"], { reject: false })).toMatchObject({
+      exitCode: 64,
+    });
   });
 
   it("injects from a pipe only", async () => {
