@@ -81,7 +81,8 @@ const storedSchema = v.looseObject({
       refreshToken: v.nullish(v.string()),
       /** ms since the epoch */
       expiresAt: v.nullish(v.number()),
-      scopes: v.array(v.string()),
+      /** Without one, Claude Code takes the login for none. */
+      scopes: v.pipe(v.array(v.string()), v.minLength(1)),
       subscriptionType: v.nullish(v.string()),
       rateLimitTier: v.nullish(v.string()),
     }),
@@ -113,7 +114,7 @@ function judge(text: string, where: string, place: LoginPlace, ctx: PluginContex
   if (!login) return { state: "missing", text: `${where} is signed out` };
   const renewable = Boolean(login.refreshToken?.trim());
   if (login.refreshToken) ctx.secret(login.refreshToken);
-  if (login.accessToken.trim() === "" || login.expiresAt === 0)
+  if (login.accessToken.trim() === "")
     return unusable("was blanked: another copy of it was renewed first, or it was revoked");
   ctx.secret(login.accessToken);
   const { accessToken, scopes, subscriptionType, rateLimitTier } = login;

@@ -246,13 +246,13 @@ describe("a host's login that is no good is reported and never forwarded", () =>
 
   it.each([
     ["hollow", stored({ accessToken: "", refreshToken: "", expiresAt: 0 }), "was blanked"],
-    ["hollow by its stamp", stored({ expiresAt: 0 }), "was blanked"],
     ["blank", stored({ accessToken: " " }), "was blanked"],
     ["empty", "", "is empty"],
     ["no JSON", "canary {", "is not whole JSON"],
     ["no object", "[1]", "has a form that jackin does not know"],
     ["of another form", '{"claudeAiOauth":"canary"}', "does not know (claudeAiOauth)"],
     ["without scopes", stored({ scopes: undefined }), "(claudeAiOauth.scopes)"],
+    ["with no scope in its list", stored({ scopes: [] }), "(claudeAiOauth.scopes)"],
     ["with a token that is none", stored({ accessToken: 7 }), "(claudeAiOauth.accessToken)"],
   ])("%s", async (_, content, reason) => {
     const host = worldOf(content, { exec: () => ({}) });
@@ -292,9 +292,10 @@ describe("a login that runs out", () => {
   let host: HostDouble;
 
   it.each([
-    ["has expired", now - hour],
-    ["has less than five minutes", now + 299_000],
-  ])("is renewed by the host's own claude when it %s", async (_, expiresAt) => {
+    ["has expired", now - hour, "had expired"],
+    ["was stamped 0", 0, "had expired"],
+    ["has less than five minutes", now + 299_000, "was about to expire"],
+  ])("is renewed by the host's own claude when it %s", async (_, expiresAt, state) => {
     const exec = renewing({ accessToken: "sk-ant-oat01-canary-new" });
     host = worldOf(stored({ expiresAt }), { exec });
     const ctx = createContextDouble(host);
@@ -307,10 +308,17 @@ describe("a login that runs out", () => {
     expect(grant.notices).toEqual([
       {
         level: "info",
-        text: "the host's login had run out and was renewed by the host's own claude, valid until 2026-11-25 20:00 UTC",
+        text: `the host's login ${state} and was renewed by the host's own claude, valid until 2026-11-25 20:00 UTC`,
       },
     ]);
     expect(ctx.lines).toEqual(["the host's login runs out: asking its own claude to renew it"]);
+  });
+
+  it("counts as renewed also when the new one is short-lived", async () => {
+    host = worldOf(stored({ expiresAt: now - 1 }), { exec: renewing({ expiresAt: now + 60_000 }) });
+    expect((await grantFrom(host)).notices).toMatchObject([
+      { level: "info", text: expect.stringContaining("valid until 2026-11-25 12:01 UTC") },
+    ]);
   });
 
   it("is left alone while it has five minutes", async () => {

@@ -36,7 +36,7 @@ export function authSync(): AuthProvider {
       if (login.state !== "usable") {
         const kept: Notice = {
           level: "warning",
-          text: `${login.text}: nothing was forwarded, and what the container has is kept`,
+          text: `${login.text}; nothing was forwarded, and what the container has is kept`,
           next: login.state === "missing" ? place.signIn : login.next,
         };
         return { line, login: "own", files: [], env: {}, notices: [kept] };

@@ -17,23 +17,27 @@ export async function readFreshLogin(
   const now = ctx.host.clock.now();
   const found = await readHostLogin(place, ctx);
   if (!runsOut(found, now)) return { login: found, notices: [] };
+  const wasOver = found.expiresAt <= now;
   ctx.progress("the host's login runs out: asking its own claude to renew it");
   const trouble = await askToRenew(place, ctx);
   const login = await readHostLogin(place, ctx);
   if (login.state !== "usable") return { login, notices: [] };
-  if (!runsOut(login, now)) {
+  if (login.expiresAt === undefined || login.expiresAt > found.expiresAt) {
     const until = login.expiresAt === undefined ? "" : `, valid until ${toDate(login.expiresAt)}`;
-    const text = `the host's login had run out and was renewed by the host's own claude${until}`;
+    const text = `the host's login ${wasOver ? "had expired" : "was about to expire"} and was renewed by the host's own claude${until}`;
     return { login, notices: [{ level: "info", text }] };
   }
-  const state = `${login.expiresAt! > now ? "expires" : "expired"} at ${toDate(login.expiresAt!)}`;
+  const state = `${login.expiresAt > now ? "expires" : "expired"} at ${toDate(login.expiresAt)}`;
   const why = trouble?.why ?? "claude auth status left it as it was";
   const text = `the host's login ${state} and could not be renewed (${why}): the agent may meet a 401`;
   return { login, notices: [{ level: "warning", text, next: trouble?.next ?? place.signIn }] };
 }
 
 /** True when it has run out or has less than five minutes; one that does not say is taken as good. */
-export function runsOut(login: HostLogin, now: number): boolean {
+export function runsOut(
+  login: HostLogin,
+  now: number,
+): login is HostLogin & { readonly state: "usable"; readonly expiresAt: number } {
   return (
     login.state === "usable" && login.expiresAt !== undefined && login.expiresAt < now + margin
   );

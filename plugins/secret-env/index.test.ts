@@ -53,7 +53,7 @@ describe("secret-env", () => {
     "env://A/B",
     "env://A?x=1",
     "env://$A",
-    "op://A/B/C",
+    "abc://NAME",
   ])("refuses %s", async (reference) => {
     const answer = await ask(reference);
     expect(answer).toMatchObject({ status: "error", error: { code: "secret-failed" } });
