@@ -2,6 +2,7 @@ import { Command } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import type { CommandDeps } from "./command.ts";
 import { registerAuthCommands } from "./auth-commands.ts";
+import { registerConfigCommands } from "./config-commands.ts";
 import { registerLoad } from "./load.ts";
 import { registerServe } from "./serve.ts";
 import { registerSessionCommands } from "./session-commands.ts";
@@ -27,6 +28,7 @@ export function createProgram(deps: CommandDeps, passed: readonly string[]): Com
   registerLoad(program, deps, passed);
   registerSessionCommands(program, deps);
   registerAuthCommands(program, deps);
+  registerConfigCommands(program, deps);
   registerServe(program, deps);
   return program;
 }
