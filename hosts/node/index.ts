@@ -3,3 +3,5 @@ export type { NodeHost, NodeHostOptions } from "./host.ts";
 export { openPlugins } from "./plugins.ts";
 export type { OpenPluginsOptions } from "./plugins.ts";
 export { createFileStore } from "./store.ts";
+export { openJackin } from "./open.ts";
+export type { OpenedJackin, OpenOptions } from "./open.ts";
