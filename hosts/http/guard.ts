@@ -25,6 +25,15 @@ export function redactAnswers(redactor: Redactor): MiddlewareHandler {
   };
 }
 
+/** Hono handles errors only; anything else that is thrown would pass by all of this and end up in the server's own log. */
+export const throwErrors: MiddlewareHandler = async (_, next) => {
+  try {
+    await next();
+  } catch (thrown) {
+    throw thrown instanceof Error ? thrown : new Error(String(thrown));
+  }
+};
+
 /** A page that points its own name at this machine (DNS rebinding) arrives with that name. */
 export function checkHost(allowed: readonly string[]): MiddlewareHandler {
   return async (c, next) => {

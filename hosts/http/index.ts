@@ -18,6 +18,7 @@ import {
   loopbackHosts,
   redactAnswers,
   requireJson,
+  throwErrors,
 } from "./guard.ts";
 import { refuseBody, toErrorProblem, toProblem } from "./problem.ts";
 import {
@@ -62,6 +63,7 @@ export function createApp(options: AppOptions) {
 
   const app = new Hono()
     .use(redactAnswers(jackin.redactor))
+    .use(throwErrors)
     .use(checkHost(allowedHosts.map((host) => host.toLowerCase())))
     .use(checkOrigin(allowedOrigins))
     .use(cors({ origin: [...allowedOrigins], allowHeaders: ["authorization", "content-type"] }))
