@@ -1,4 +1,5 @@
-import "./reflect.ts";
+// The certificates library loads only where the Reflect metadata API is.
+import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { KeyObject, X509Certificate } from "node:crypto";
 
