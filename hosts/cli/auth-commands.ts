@@ -12,6 +12,7 @@ export function registerAuthCommands(program: Command, deps: CommandDeps): void 
   commandGroup(program, "auth", "see how agents are signed in")
     .helpGroup("Credentials:")
     .command("status")
+    .summary("the health of each mode's credential")
     .description("Show the health of each mode's credential; exit code 3 when one in use is bad.")
     .option("--json", "print a JSON array")
     .action((flags: JsonFlag) => authStatus(deps, flags));
@@ -22,6 +23,7 @@ export function registerAuthCommands(program: Command, deps: CommandDeps): void 
     "how agents are signed in, by scope",
   )
     .command("show")
+    .summary("the mode of each workspace and role, and why")
     .description("Show the mode of each workspace and role, and the scope that decided it.")
     .option("--json", "print a JSON array, with what each scope said")
     .action((flags: JsonFlag) => authShow(deps, flags));

@@ -15,6 +15,8 @@ export function createProgram(deps: CommandDeps, passed: readonly string[]): Com
     .usage("[COMMAND] [OPTIONS]")
     .version(manifest.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
+    // That a command has options is no news.
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${argumentsOf(command)}` })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
@@ -28,9 +30,16 @@ export function createProgram(deps: CommandDeps, passed: readonly string[]): Com
   registerLoad(program, deps, passed);
   registerSessionCommands(program, deps);
   registerAuthCommands(program, deps);
+  program.commandsGroup("Setup:");
   registerConfigCommands(program, deps);
   registerServe(program, deps);
-  return program;
+  return program.helpCommand("help [command]", "print the help of a command");
+}
+
+function argumentsOf({ registeredArguments }: Command): string {
+  return registeredArguments
+    .map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`))
+    .join(" ");
 }
 
 const examples = `
