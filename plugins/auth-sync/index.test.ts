@@ -342,7 +342,7 @@ describe("a login that runs out", () => {
       { command: "claude", args: ["auth", "status", "--json"], options: { limitMs: 20_000 } },
     ]);
     expect(host.calls[0]?.options.cwd).toBe("/home/me");
-    expect(host.calls[0]?.options.env).toEqual({
+    expect(host.calls[0]?.options.env).toStrictEqual({
       ANTHROPIC_API_KEY: undefined,
       CLAUDE_CODE_OAUTH_TOKEN: undefined,
       CLAUDE_CODE_USE_BEDROCK: undefined,
@@ -358,7 +358,7 @@ describe("a login that runs out", () => {
       exec: () => ({}),
     });
     await grantFrom(host, { source_dir: "/two" });
-    expect(host.calls[0]?.options.env).toEqual({
+    expect(host.calls[0]?.options.env).toStrictEqual({
       CLAUDE_CONFIG_DIR: "/two",
       CLAUDE_SECURESTORAGE_CONFIG_DIR: undefined,
       DISABLE_AUTOUPDATER: "1",
