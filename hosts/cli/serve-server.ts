@@ -45,11 +45,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
   });
   const underWay = new Set<Promise<unknown>>();
+  let stopping = false;
   const server = createAdaptorServer({
-    fetch(request) {
+    async fetch(request) {
       const answer = Promise.resolve(app.fetch(request));
       underWay.add(answer);
-      return answer.finally(() => underWay.delete(answer));
+      const response = await answer.finally(() => underWay.delete(answer));
+      // Else the connection would stay open for the caller's next request, and the server with it.
+      if (stopping) response.headers.set("connection", "close");
+      return response;
     },
   }) as Server;
   await listen(server, options.port, address);
@@ -57,7 +61,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const onAbort = () => stop.resolve();
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) stop.resolve();
-  const stopped = stop.promise.then(() => close(server, underWay, options.graceMs ?? 10_000));
+  const stopped = stop.promise.then(() => {
+    stopping = true;
+    return close(server, underWay, options.graceMs ?? 10_000);
+  });
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://${inUrl(address)}:${port}`,
