@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { CommandDeps } from "./command.ts";
 import { commandGroup } from "./command.ts";
-import type { EnvListFlags, EnvSetFlags } from "./config-env.ts";
+import type { EnvSetFlags } from "./config-env.ts";
+import type { EnvListFlags } from "./config-env-list.ts";
 import type { ScopeFlags } from "./config-scope.ts";
 
 type Group = "config" | "workspace";
@@ -48,7 +49,7 @@ export function registerEnvCommands(parent: Command, deps: CommandDeps, kind: Gr
     .option("--json", "print a JSON array")
     .action(async (...all: unknown[]) => {
       const { scope, flags } = toCall<EnvListFlags>(all, kind);
-      const { envList } = await import("./config-env.ts");
+      const { envList } = await import("./config-env-list.ts");
       await envList(deps, scope, flags);
     });
 }

@@ -1,4 +1,4 @@
-import type { Config, NamedScope, Scope } from "../../core/index.ts";
+import type { Config, Jackin, NamedScope, Scope } from "../../core/index.ts";
 import { didYouMean, JackinError, scopesOf } from "../../core/index.ts";
 import { formatKey } from "../node/toml-format.ts";
 
@@ -98,4 +98,14 @@ function queriesWithin(config: Config, { workspace, role }: ScopeFlags): readonl
       role: each,
     })),
   );
+}
+
+/** A launch of a workspace that names no role has the workspace's own. */
+export function launchOf(config: Config, { workspace, role }: ScopeFlags): ScopeFlags {
+  const own = workspace === undefined ? undefined : config.workspaces?.[workspace]?.role;
+  return { workspace, role: role ?? own };
+}
+
+export function schemesOf({ plugins }: Jackin): ReadonlySet<string> {
+  return new Set(plugins.flatMap((plugin) => (plugin.kind === "secret" ? [plugin.scheme] : [])));
 }

@@ -1,7 +1,7 @@
 import { effectiveModes } from "../../core/index.ts";
 import type { Config, HostFiles } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
-import { envRows } from "./config-env.ts";
+import { envRows } from "./config-env-list.ts";
 import { harmless, table } from "./show.ts";
 import { chooseWorkspace } from "./workspace-choose.ts";
 
