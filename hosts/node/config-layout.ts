@@ -43,7 +43,8 @@ export async function readSources(files: HostFiles, path: string): Promise<Confi
 
 /** Throws `config-invalid` with the syntax errors of all files. */
 export function toDocument(sources: ConfigSources): ConfigDocument {
-  const [main, ...others] = parseAll(sources);
+  const [first, ...rest] = sources;
+  const [main, ...others] = parseAll([first, ...rest.filter(({ text }) => text !== undefined)]);
   const own = main.document.data["workspaces"];
   const workspaces: TomlTable = Object.assign(Object.create(null), isTable(own) ? own : {});
   const problems: string[] = [];
@@ -68,12 +69,11 @@ export function toDocument(sources: ConfigSources): ConfigDocument {
       ? Object.assign(Object.create(null), main.document.data, { workspaces })
       : main.document.data,
     problems,
-    locate([first, name, ...rest]) {
-      const whole = [first, name, ...rest].filter((key) => key !== undefined);
-      const file = first === "workspaces" ? byName.get(String(name)) : undefined;
+    locate(keyPath) {
+      const file = keyPath[0] === "workspaces" ? byName.get(String(keyPath[1])) : undefined;
       const { source, document } = file ?? main;
-      const atTop = file !== undefined && rest.length === 0;
-      const found = atTop ? { line: 1, column: 1 } : document.locate(file ? rest : whole);
+      const own = file ? keyPath.slice(2) : keyPath;
+      const found = own.length === 0 ? { line: 1, column: 1 } : document.locate(own);
       return found && { ...found, path: source.path };
     },
   };
