@@ -11,6 +11,9 @@ import type { Lab } from "../lab/lab.ts";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
+/** The lab's certificate in each workspace; `NODE_EXTRA_CA_CERTS` may name it. */
+export const labCertificate = "lab-ca.pem";
+
 export interface OperatorOptions {
   readonly lab: Lab;
   /** Runs everything as this user, with no other group than `groups`. Needs root. Default: who runs the tests. */
@@ -39,9 +42,11 @@ export interface Operator extends AsyncDisposable {
   readonly env: Record<string, string>;
   /** The command line that runs jackin, for a terminal. */
   readonly command: readonly string[];
+  /** Gives everything in the home to the operator, after the test wrote there. */
+  own(): Promise<void>;
   /** A new folder for a workspace. */
   folder(name: string): Promise<string>;
-  /** Writes `config.toml`; the lab's variables are in `[env]` unless `bare`. */
+  /** Writes `config.toml` and after it the lab's variables as `[env]`, unless `bare`. */
   configure(toml: string, options?: { bare?: boolean }): Promise<void>;
   jackin(args: readonly string[], init?: CallInit): Promise<Outcome>;
   /** The names of this operator's containers, running or not. */
@@ -114,17 +119,22 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     command,
     jackin,
     containers,
+    async own() {
+      if (as) await run("chown", ["-R", `${as.uid}:${as.gid}`, home]);
+    },
     async folder(name) {
       const path = join(home, name);
       await mkdir(path, { recursive: true });
       await own(path);
+      // Renewals inside a container need the lab's certificate; the workspace is what a container has of this machine.
+      await cp(lab.caPath, join(path, labCertificate));
       return path;
     },
     async configure(toml, { bare } = {}) {
       const folder = env["JACKIN_CONFIG_DIR"]!;
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      // The certificate has to be readable inside; the operator's own environment is what a launch hands in.
-      const lines = Object.entries(lab.forContainers.env).map(
+      const { NODE_EXTRA_CA_CERTS: _, ...reach } = lab.forContainers.env;
+      const lines = Object.entries(reach).map(
         ([key, value]) => `${key} = ${JSON.stringify(value)}`,
       );
       const path = join(folder, "config.toml");
