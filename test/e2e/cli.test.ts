@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { startLab } from "../lab/lab.ts";
 import type { Lab } from "../lab/lab.ts";
-import { createOperator, eventually } from "./operator.ts";
+import { createOperator } from "./operator.ts";
 import type { Operator } from "./operator.ts";
 import { openTerminal } from "./terminal.ts";
 import type { Terminal } from "./terminal.ts";
@@ -16,6 +16,12 @@ let folder: string;
 
 beforeAll(async () => {
   lab = await startLab({ containers: true });
+  // The first launch on a machine builds the image, which takes longer than a test may.
+  await using first = await createOperator({ lab });
+  const { code, stderr } = await first.jackin(["load", "--auth", "ignore", "--detach"], {
+    cwd: await first.folder("first"),
+  });
+  expect(code, stderr).toBe(0);
 });
 afterAll(() => lab[Symbol.asyncDispose]());
 
@@ -97,9 +103,7 @@ it("attaches, detaches with the launch line still to be read, comes back, and su
   await jackin("hardline");
   await terminal.until("bypass permissions on");
   await terminal.kill();
-  expect(await eventually("app detached", async () => (await stateOf("app")) === "running")).toBe(
-    true,
-  );
+  expect(await stateOf("app")).toBe("running");
   await terminal[Symbol.asyncDispose]();
   terminal = await openTerminal(operator.env, folder);
   await jackin("hardline app");
