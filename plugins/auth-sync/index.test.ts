@@ -124,7 +124,7 @@ describe("what is forwarded", () => {
     ["says nothing of it", '{"oauthAccount":null}'],
     ["is null", "null"],
     ["is of another form", '{"oauthAccount":{"emailAddress":7}}'],
-    ["is over 32 MiB", `{"a":"${"x".repeat(32 * 1024 * 1024)}"}`],
+    ["is over 32 MiB", accountFile("me@example.test", "x".repeat(32 * 1024 * 1024))],
   ])("goes on without an account when .claude.json %s", async (_, content) => {
     const host = worldOf(stored(), {
       files: content === undefined ? {} : { "/home/me/.claude.json": content },
