@@ -1,4 +1,4 @@
-import { JackinError, within } from "../../core/index.ts";
+import { JackinError, toJackinError, within } from "../../core/index.ts";
 import type { Jackin, PluginContext, SecretResolver } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 
@@ -31,8 +31,9 @@ export async function checkReference(
       };
       return await within(limit, (signal) => ask(resolver, typed, reference, { ...ctx, signal }));
     });
-  } catch (error) {
-    if (!(error instanceof JackinError) || error.code === "cancelled") throw error;
+  } catch (thrown) {
+    const error = toJackinError(thrown, "secret-failed", `[${resolver.name}] `);
+    if (error.code === "cancelled") throw error;
     throw new JackinError({
       code: error.code,
       message: `${error.message}\nNothing was stored.`,

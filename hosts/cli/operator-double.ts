@@ -31,6 +31,8 @@ export interface CallInit {
   /** What the person answers, in order; "cancel" gives up. */
   readonly answers?: readonly (string | boolean)[];
   readonly cwd?: string;
+  /** Beside the ones that are always there. */
+  readonly plugins?: readonly Plugin[];
 }
 
 export const everywhere = ["stdin", "stdout", "stderr"] as const;
@@ -79,7 +81,8 @@ export async function createOperatorDouble() {
         signal: init.signal ?? new AbortController().signal,
       },
       {
-        open: (options) => openJackin({ ...options, host, plugins }),
+        open: (options) =>
+          openJackin({ ...options, host, plugins: [...plugins, ...(init.plugins ?? [])] }),
         prompts: promptsDouble(answers, asked),
       },
     );
