@@ -18,6 +18,7 @@ export type {
 export { cancelled, errorCodes, JackinError, throwIfAborted, toJackinError } from "./error.ts";
 export type { ErrorCode, JackinErrorInit } from "./error.ts";
 export { looksSecret } from "./environment.ts";
+export { credentialsFile, planFirstRun, settleLogin } from "./agent-home.ts";
 export { answerFirstRun } from "./first-run.ts";
 export type { FirstRunChange, FirstRunFile, FirstRunFiles, FirstRunOptions } from "./first-run.ts";
 export {

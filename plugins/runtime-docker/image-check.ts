@@ -1,9 +1,8 @@
 import * as v from "valibot";
-import { quoteShell } from "../../core/index.ts";
+import { credentialsFile, quoteShell } from "../../core/index.ts";
 import type { HostFiles, Notice, PluginContext, StartSpec } from "../../core/index.ts";
 import { inside } from "./container.ts";
 import { docker, machineOf, parseJson } from "./engine.ts";
-import { credentialsFile } from "./login.ts";
 
 /** Variables by which Claude Code passes over what a mode provides. */
 const outranking = [

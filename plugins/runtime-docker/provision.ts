@@ -1,11 +1,9 @@
-import { answerFirstRun, envText, holderFiles, JackinError, quoteShell } from "../../core/index.ts";
-import type { FirstRunFile, HostFiles, Notice, StartSpec } from "../../core/index.ts";
+import { envText, holderFiles, JackinError, planFirstRun, quoteShell } from "../../core/index.ts";
+import type { HostFiles, Notice, StartSpec } from "../../core/index.ts";
 import { inside } from "./container.ts";
 import { owner } from "./engine.ts";
 
 const agentCommand = ["claude", "--dangerously-skip-permissions"];
-/** What a Claude Code file of an instance may have at most, in bytes. */
-const maxBytes = 16 * 1024 * 1024;
 
 export const missing = { claude: 41, tmux: 42 } as const;
 
@@ -17,14 +15,8 @@ export async function provisionText(
   spec: StartSpec,
   files: HostFiles,
 ): Promise<{ readonly text: string; readonly notices: readonly Notice[] }> {
-  const claude = `${spec.home}/claude`;
-  const { changes, notices } = answerFirstRun(
-    {
-      config: await readOwn(`${claude}/.claude.json`, files),
-      settings: await readOwn(`${claude}/settings.json`, files),
-    },
-    { workdir: spec.workdir, acceptBypass: true },
-  );
+  const options = { workdir: spec.workdir, acceptBypass: true };
+  const { changes, notices } = await planFirstRun(spec.home, options, files);
   const holder = holderFiles({ run: inside.run, workdir: spec.workdir, command: agentCommand });
   const lines = [
     "set -eu",
@@ -33,18 +25,12 @@ export async function provisionText(
     `command -v claude > /dev/null || exit ${missing.claude}`,
     ...(spec.session ? [`command -v tmux > /dev/null || exit ${missing.tmux}`] : []),
     `mkdir -p ${quoteShell(inside.credentials)}`,
-    ...changes.flatMap(({ file, content, aside }) => {
-      const path = `${inside.claude}/${file}`;
-      return [
-        ...(aside
-          ? [
-              `rm -rf ${quoteShell(`${inside.claude}/${aside}`)}`,
-              `mv ${quoteShell(path)} ${quoteShell(`${inside.claude}/${aside}`)}`,
-            ]
-          : []),
-        put(path, content),
-      ];
-    }),
+    ...changes.flatMap(({ file, content, aside }) => [
+      ...(aside === undefined
+        ? []
+        : [moveAside(`${inside.claude}/${file}`, `${inside.claude}/${aside}`)]),
+      put(`${inside.claude}/${file}`, content),
+    ]),
     ...Object.entries(holder).map(([name, text]) => put(`${inside.run}/${name}`, text)),
     ...spec.grant.files.map(({ name, content }) => put(credentialPath(name), content.reveal())),
     put(`${inside.run}/env`, envText({ ...spec.env, ...spec.grant.env }, owner)),
@@ -64,12 +50,6 @@ function put(path: string, content: string): string {
   return `put ${quoteShell(path)} ${quoteShell(content)}`;
 }
 
-/** The folder is the agent's: it may have put a link, a pipe or an endless file there. */
-async function readOwn(path: string, files: HostFiles): Promise<FirstRunFile> {
-  try {
-    return await files.read(path, { maxBytes, followLinks: false });
-  } catch (error) {
-    if (error instanceof JackinError && error.code === "host-failed") return { unreadable: true };
-    throw error;
-  }
+function moveAside(path: string, aside: string): string {
+  return `rm -rf ${quoteShell(aside)}; mv ${quoteShell(path)} ${quoteShell(aside)}`;
 }

@@ -1,4 +1,10 @@
-import { cancelled, holdCommand, JackinError, throwIfAborted } from "../../core/index.ts";
+import {
+  cancelled,
+  holdCommand,
+  JackinError,
+  settleLogin,
+  throwIfAborted,
+} from "../../core/index.ts";
 import type { Notice, PluginContext, StartSpec } from "../../core/index.ts";
 import type { User } from "./container.ts";
 import { containerName, detachNotice, inside, labels, runArguments } from "./container.ts";
@@ -6,7 +12,6 @@ import type { Engine } from "./engine.ts";
 import { docker, dockerFailed, lastLines, machineOf, owner } from "./engine.ts";
 import type { ImageMemory } from "./image-check.ts";
 import { checkImage } from "./image-check.ts";
-import { settleLogin } from "./login.ts";
 import { missing, provisionText } from "./provision.ts";
 import { isGone, removeContainer, stateOf } from "./remove.ts";
 

@@ -1,0 +1,158 @@
+/** The agent on this machine, without a container: for machines without Docker. Nothing is isolated. */
+import {
+  detachedCode,
+  detachKey,
+  holdCommand,
+  JackinError,
+  throwIfAborted,
+} from "../../core/index.ts";
+import type { Notice, PluginContext, Runtime, StartSpec } from "../../core/index.ts";
+import { cleanEnvironment } from "./environment.ts";
+import { alive, endAgent, hasTmux, machineOf, missingProgram, owner } from "./machine.ts";
+import { forget, readRecord, readRecords, writeRecord } from "./records.ts";
+import type { LocalRecord } from "./records.ts";
+import { endOf, fillRunFolder } from "./run-folder.ts";
+
+const notIsolated: Notice = {
+  level: "warning",
+  text: "Nothing is isolated (--runtime local): the agent runs as you, with your files and your network",
+  next: "For a container: jackin load --runtime docker",
+};
+
+export function runtimeLocal(): Runtime {
+  return {
+    kind: "runtime",
+    name: owner,
+    runtime: "local",
+
+    async probe(ctx) {
+      try {
+        const { exec } = machineOf(ctx);
+        const options = { env: cleanEnvironment(ctx.host.env, {}), signal: ctx.signal };
+        const { stdout } = await exec("claude", ["--version"], { ...options, limitMs: 30_000 });
+        const tmux = await hasTmux(ctx);
+        const notices: Notice[] = [notIsolated, ...(tmux ? [] : [withoutTmux])];
+        return { ready: true, detail: `${stdout.trim()}, on this machine`, notices };
+      } catch (error) {
+        if (error instanceof JackinError && error.code !== "cancelled")
+          return { ready: false, error: missingProgram(error) };
+        throw error;
+      }
+    },
+
+    async start(spec, ctx) {
+      await stop(spec.instance, ctx);
+      throwIfAborted(ctx.signal);
+      const { notices, run } = await fillRunFolder(spec, ctx);
+      const held = spec.session && (await hasTmux(ctx));
+      const record: LocalRecord = {
+        instance: spec.instance,
+        run,
+        claude: `${spec.home}/claude`,
+        forwarded: spec.grant.login === "forwarded",
+        workdir: spec.workdir,
+        holder: held ? "tmux" : "none",
+        args: spec.session ? [...spec.args] : [],
+        labels: { ...spec.labels },
+      };
+      try {
+        await writeRecord(record, ctx);
+        if (held) await hold(spec, record, ctx);
+        throwIfAborted(ctx.signal);
+      } catch (error) {
+        await stop(spec.instance, { ...ctx, signal: new AbortController().signal });
+        throw error;
+      }
+      if (!held) return { notices };
+      const text = `${detachKey} leaves the agent running; jackin hardline ${spec.instance} comes back`;
+      return { notices: [...notices, { level: "info", text }] };
+    },
+
+    async attach(instance, ctx) {
+      const record = await known(instance, ctx);
+      const { exec } = machineOf(ctx);
+      const options = {
+        env: environmentOf(record, ctx),
+        inherit: "terminal",
+        signal: ctx.signal,
+      } as const;
+      if (record.holder === "none") {
+        const direct = [`${record.run}/launch`, ...record.args];
+        return { ended: true, code: (await exec("sh", direct, options)).code };
+      }
+      const { code } = await exec("sh", [`${record.run}/attach`], options);
+      if (code === detachedCode) return { ended: false, code: 0 };
+      const end = await endOf(record.run, ctx);
+      if (!end) return { ended: true, code: 143 };
+      if (end.said) await exec("printf", ["%s\n", end.said], { inherit: "output" });
+      return { ended: true, code: end.code };
+    },
+
+    async run({ instance, args, capture }, ctx) {
+      const record = await known(instance, ctx);
+      const { code, stdout } = await machineOf(ctx).exec("sh", [`${record.run}/launch`, ...args], {
+        env: environmentOf(record, ctx),
+        signal: ctx.signal,
+        ...(capture ? { maxBytes: 64 * 1024 * 1024 } : { inherit: "output" }),
+      });
+      return { code, stdout };
+    },
+
+    async list(ctx) {
+      const records = await readRecords(ctx);
+      const running = await alive(records, ctx);
+      return records.map(({ instance, labels }) => ({
+        instance,
+        running: running.has(instance),
+        labels,
+      }));
+    },
+
+    stop,
+  };
+}
+
+const withoutTmux: Notice = {
+  level: "info",
+  text: "There is no tmux: the agent ends with its terminal, and --detach and hardline do not work",
+  next: "Install tmux.",
+};
+
+async function hold(spec: StartSpec, record: LocalRecord, ctx: PluginContext): Promise<void> {
+  const [tmux = "tmux", ...args] = holdCommand(record.run, spec.args);
+  const options = { env: environmentOf(record, ctx), cwd: spec.workdir, signal: ctx.signal };
+  const result = await machineOf(ctx).exec(tmux, args, { ...options, limitMs: 30_000 });
+  if (result.code === 0) return;
+  throw new JackinError({
+    code: "start-failed",
+    message: `[${owner}] The agent did not start under tmux: ${result.stderr.trim()}`,
+  });
+}
+
+async function stop(instance: string, ctx: PluginContext): Promise<void> {
+  const record = await readRecord(instance, ctx);
+  if (!record) return;
+  await endAgent(record, ctx);
+  await forget(record, ctx);
+}
+
+async function known(instance: string, ctx: PluginContext): Promise<LocalRecord> {
+  const record = await readRecord(instance, ctx);
+  if (record) return record;
+  throw new JackinError({
+    code: "not-found",
+    message: `[${owner}] ${instance} is not running.`,
+    hint: "jackin status",
+  });
+}
+
+function environmentOf(
+  record: LocalRecord,
+  ctx: PluginContext,
+): Record<string, string | undefined> {
+  return cleanEnvironment(ctx.host.env, {
+    CLAUDE_CONFIG_DIR: record.claude,
+    DISABLE_AUTOUPDATER: "1",
+    ...(record.forwarded ? { CLAUDE_SECURESTORAGE_CONFIG_DIR: `${record.run}/credentials` } : {}),
+  });
+}
