@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -107,27 +106,45 @@ async function acquire(
 }
 
 /**
- * proper-lockfile removes a dead holder's lock in two steps (look, remove), so the second of two waiters can remove the lock
- * that the first has just made. Here a lock is moved aside and looked at again: if it is alive after all, it is put back.
+ * proper-lockfile looks whether a lock is dead and removes it later, so the second of two waiters can remove the lock that the
+ * first has just made. Here one waiter at a time removes, and looks again first.
  */
 function createLockFs() {
   const lockFs = {
     ...fs,
     held: false,
     rmdir(path: string, done: (error: Error | null) => void) {
-      const aside = `${path}.${randomUUID()}`;
-      try {
-        fs.renameSync(path, aside);
-        const alive = !lockFs.held && fs.statSync(aside).mtimeMs >= Date.now() - stale;
-        if (alive) fs.renameSync(aside, path);
-        else fs.rmdirSync(aside);
-        done(null);
-      } catch (error) {
-        done(error as Error);
-      }
+      if (lockFs.held) fs.rmdir(path, done);
+      else done(removeDead(path));
     },
   };
   return lockFs;
+}
+
+function removeDead(path: string): Error | null {
+  const gate = `${path}.takeover`;
+  try {
+    fs.mkdirSync(gate);
+  } catch {
+    // Another waiter is at it, or died of it.
+    return isDead(gate) ? removeFolder(gate) : null;
+  }
+  const failure = isDead(path) ? removeFolder(path) : null;
+  return removeFolder(gate) ?? failure;
+}
+
+function removeFolder(path: string): Error | null {
+  try {
+    fs.rmdirSync(path);
+    return null;
+  } catch (error) {
+    return systemCode(error) === "ENOENT" ? null : (error as Error);
+  }
+}
+
+function isDead(path: string): boolean {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && stat.mtimeMs < Date.now() - stale;
 }
 
 async function readOwner(files: HostFiles, path: string): Promise<Owner | undefined> {

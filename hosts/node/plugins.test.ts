@@ -1,10 +1,12 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Plugin, SecretResolver } from "../../core/index.ts";
 import { testSecretResolver } from "../../test/conformance/secret.ts";
 import { openPlugins } from "./plugins.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const fixtures = resolve(import.meta.dirname, "../../test/fixtures");
 let folder: string;

@@ -9,6 +9,8 @@ type Machine = Required<Pick<Host, "files" | "exec" | "lock" | "process">> & Hos
 
 const never = new AbortController().signal;
 const maxBytes = 1_000_000;
+/** ms; a busy machine starts a program slowly. */
+const patience = { timeout: 60_000 };
 const hostFailed = (message: RegExp) => ({
   name: "JackinError",
   code: "host-failed",
@@ -27,7 +29,7 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
   });
   afterEach(() => host.files.remove(folder));
 
-  describe(`${name}: files`, () => {
+  describe(`${name}: files`, patience, () => {
     beforeEach(() => host.files.makeFolder(folder));
 
     it("reads what it wrote, byte for byte", async () => {
@@ -177,7 +179,7 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
     });
   });
 
-  describe(`${name}: programs`, () => {
+  describe(`${name}: programs`, patience, () => {
     it("answers what a program said and how it ended", async () => {
       expect(await sh("echo out; echo err >&2; exit 3")).toEqual({
         code: 3,
@@ -243,7 +245,10 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
 
     it("finds programs in absolute entries of PATH only", async () => {
       await sh(`printf '#!/bin/sh\\necho wrong\\n' > "$1/id"; chmod +x "$1/id"`, await made("cwd"));
-      for (const PATH of [":", ".:", "./:cwd:../cwd", ""]) {
+      // Relative to this process's own folder as well.
+      const own = (await host.exec("pwd", ["-P"])).stdout.trim().split("/").length;
+      const relative = "../".repeat(own) + at("cwd").slice(1);
+      for (const PATH of [":", ".:", "./:cwd:../cwd", "", relative]) {
         const run = host.exec("id", [], { cwd: at("cwd"), env: { PATH } });
         await expect(run).rejects.toMatchObject(hostFailed(/not found on PATH/));
       }
@@ -321,7 +326,7 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
       await expect(host.exec("true", [], { signal: stop.signal })).rejects.toMatchObject({
         code: "cancelled",
       });
-    }, 30_000);
+    });
 
     it("does not wait for what a program leaves running", async () => {
       const { stdout } = await sh("sleep 600 & echo $!");
@@ -329,7 +334,7 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
     });
   });
 
-  describe(`${name}: locks`, () => {
+  describe(`${name}: locks`, patience, () => {
     it("lets one in at a time, in order, under any name", async () => {
       const seen: number[] = [];
       let inside = 0;
@@ -392,7 +397,7 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
     });
   });
 
-  describe(`${name}: processes`, () => {
+  describe(`${name}: processes`, patience, () => {
     it("tells a process that runs from one that is gone", async () => {
       expect(host.process.id).toBe(host.process.id);
       expect(host.process.id).not.toMatch(/\s/);
