@@ -26,7 +26,7 @@ const untilAborted = ({ signal }) => new Promise((_, fail) => signal.addEventLis
 export default ({ stop }) => ({
   kind: "runtime", name: "hanging", runtime: "hanging",
   probe: async () => (setInterval(() => {}, 1000), { ready: true, detail: "" }),
-  start: (spec, ctx) => (ctx.progress("start hangs"), untilAborted(ctx)),
+  start: (spec, ctx) => (process.stdout.write("started\\n"), ctx.progress("start hangs"), untilAborted(ctx)),
   stop: async (name, ctx) => (process.stderr.write("stop is asked\\n"), stop === "hangs" ? never() : undefined),
   list: async () => [], attach: never, run: never,
 });`;
@@ -92,10 +92,21 @@ describe("a signal", () => {
   });
 });
 
-it("does not mind a reader that has left", async () => {
-  const jackin = start("--help");
-  jackin.child.stdout.destroy();
-  expect(await jackin.exit).toEqual({ code: 0, signal: null, stderr: "" });
+describe("a reader that has left", () => {
+  it("ends a result early and nothing else", async () => {
+    const jackin = start("--help");
+    jackin.child.stdout.destroy();
+    expect(await jackin.exit).toEqual({ code: 0, signal: null, stderr: "" });
+  });
+
+  it("does not end what goes on", async () => {
+    await plug("works");
+    const jackin = launch();
+    jackin.child.stderr.destroy();
+    await Promise.race([once(jackin.child.stdout, "data"), jackin.exit]);
+    jackin.child.kill("SIGINT");
+    expect(await jackin.exit).toMatchObject({ code: 130, signal: null });
+  });
 });
 
 it("writes a long result whole into a pipe that is read slowly", async () => {
