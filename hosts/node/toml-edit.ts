@@ -7,12 +7,12 @@ import { formatComment, formatKey, formatValue, toData } from "./toml-format.ts"
 import type { StringStyle, TomlInput } from "./toml-format.ts";
 import {
   attachedBlock,
-  closingGap,
   cutInline,
   dropLines,
-  isForgettable,
-  ownComment,
+  linesOf,
+  linesOfLast,
   regionEnd,
+  withGaps,
 } from "./toml-lines.ts";
 import { placeComment, placeEntry, splice } from "./toml-place.ts";
 import { isSamePath, readSyntax, startsWith } from "./toml-syntax.ts";
@@ -191,46 +191,6 @@ function lookUp(data: TomlTable, keyPath: readonly string[]): unknown {
 function remove(data: TomlTable, keyPath: readonly string[]): void {
   const table = lookUp(data, keyPath.slice(0, -1));
   if (isTable(table)) delete table[keyPath.at(-1) ?? ""];
-}
-
-function linesOf(syntax: Syntax, { first, last }: Entry): Set<number> {
-  const lines = new Set<number>();
-  for (let line = first; line <= last; line += 1) lines.add(line);
-  const comment = ownComment(syntax, first);
-  return comment === undefined ? lines : lines.add(comment);
-}
-
-/** What goes with the last entry of a table, or of the root. */
-function linesOfLast(syntax: Syntax, entry: Entry): Set<number> | undefined {
-  const { body } = entry;
-  const own = linesOf(syntax, entry);
-  if (body.entries.length > 1) return undefined;
-  if (body.form !== "root" && !isForgettable(syntax, body, own)) return undefined;
-  const above = Math.min(...own) - 1;
-  if (body.form !== "root") {
-    if (syntax.lines[above]?.kind === "blank") return own.add(above);
-    own.add(body.header);
-  }
-  return withGaps(syntax, own);
-}
-
-/** For every run of lines, the blank lines within it and the one that it would leave over. */
-function withGaps(syntax: Syntax, doomed: ReadonlySet<number>): Set<number> {
-  const all = new Set(doomed);
-  const sorted = [...doomed].toSorted((a, b) => a - b);
-  let first = sorted[0] ?? 0;
-  for (const [index, line] of sorted.entries()) {
-    const next = sorted[index + 1] ?? syntax.lines.length;
-    const between = syntax.lines.slice(line + 1, next);
-    if (index < sorted.length - 1 && between.every(({ kind }) => kind === "blank")) {
-      for (let blank = line + 1; blank < next; blank += 1) all.add(blank);
-      continue;
-    }
-    const gap = closingGap(syntax, first, line);
-    if (gap !== undefined) all.add(gap);
-    first = next;
-  }
-  return all;
 }
 
 /** One at a time, each from a fresh tree. */

@@ -44,7 +44,7 @@ export function isForgettable(syntax: Syntax, body: Body, own: ReadonlySet<numbe
 }
 
 /** The blank line that parts removed lines from the text above or, at the start of the file, below. */
-export function closingGap(syntax: Syntax, first: number, last: number): number | undefined {
+function closingGap(syntax: Syntax, first: number, last: number): number | undefined {
   const { lines } = syntax;
   if (lines[first - 1]?.kind === "blank") return first - 1;
   const isFollowed = lines.slice(last + 1).some(({ kind }) => kind !== "blank");
@@ -60,6 +60,47 @@ export function dropLines(syntax: Syntax, doomed: ReadonlySet<number>): string {
   return keepsFinal || final?.eol !== ""
     ? text
     : text.slice(0, text.length - (kept.at(-1)?.eol.length ?? 0));
+}
+
+/** The lines of an entry and of its own comment. */
+export function linesOf(syntax: Syntax, { first, last }: Entry): Set<number> {
+  const lines = new Set<number>();
+  for (let line = first; line <= last; line += 1) lines.add(line);
+  const comment = ownComment(syntax, first);
+  return comment === undefined ? lines : lines.add(comment);
+}
+
+/** What goes with the last entry of a table, or of the root. */
+export function linesOfLast(syntax: Syntax, entry: Entry): Set<number> | undefined {
+  const { body } = entry;
+  const own = linesOf(syntax, entry);
+  if (body.entries.length > 1) return undefined;
+  if (body.form !== "root" && !isForgettable(syntax, body, own)) return undefined;
+  const above = Math.min(...own) - 1;
+  if (body.form !== "root") {
+    if (syntax.lines[above]?.kind === "blank") return own.add(above);
+    own.add(body.header);
+  }
+  return withGaps(syntax, own);
+}
+
+/** For every run of lines, the blank lines within it and the one that it would leave over. */
+export function withGaps(syntax: Syntax, doomed: ReadonlySet<number>): Set<number> {
+  const all = new Set(doomed);
+  const sorted = [...doomed].toSorted((a, b) => a - b);
+  let first = sorted[0] ?? 0;
+  for (const [index, line] of sorted.entries()) {
+    const next = sorted[index + 1] ?? syntax.lines.length;
+    const between = syntax.lines.slice(line + 1, next);
+    if (index < sorted.length - 1 && between.every(({ kind }) => kind === "blank")) {
+      for (let blank = line + 1; blank < next; blank += 1) all.add(blank);
+      continue;
+    }
+    const gap = closingGap(syntax, first, line);
+    if (gap !== undefined) all.add(gap);
+    first = next;
+  }
+  return all;
 }
 
 /** Cuts an entry and one comma out of an inline table; comments between entries stay. */

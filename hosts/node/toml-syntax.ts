@@ -91,52 +91,6 @@ export function readSyntax(text: string): Syntax {
   return { text, lines, bodies, entries, comments: program.comments, tokens: program.tokens };
 }
 
-/** Offsets of every key and table, by the JSON of their path. */
-export function keyPositions(text: string): ReadonlyMap<string, number> {
-  const exact = new Map<string, number>();
-  const implied = new Map<string, number>();
-  const add = (base: Path, path: Path, key: AST.TOMLKey) => {
-    // A header's path has numbers that its key has not: each name is looked for behind the one before.
-    let at = base.length;
-    for (const [index, part] of key.keys.entries()) {
-      while (typeof path[at] === "number") at += 1;
-      at += 1;
-      const isLast = index === key.keys.length - 1;
-      const id = JSON.stringify(path.slice(0, isLast ? path.length : at));
-      if (isLast) setOnce(exact, id, part.range[0]);
-      setOnce(implied, JSON.stringify(path.slice(0, at)), part.range[0]);
-    }
-  };
-  const addValue = (path: Path, value: AST.TOMLContentNode) => {
-    if (value.type === "TOMLInlineTable") addPairs(path, value.body);
-    if (value.type !== "TOMLArray") return;
-    for (const [index, element] of value.elements.entries()) {
-      setOnce(exact, JSON.stringify([...path, index]), element.range[0]);
-      addValue([...path, index], element);
-    }
-  };
-  const addPairs = (base: Path, pairs: readonly (AST.TOMLKeyValue | AST.TOMLTable)[]) => {
-    for (const pair of pairs) {
-      if (pair.type === "TOMLTable") {
-        add([], pair.resolvedKey, pair.key);
-        addPairs(pair.resolvedKey, pair.body);
-      } else {
-        const path = [...base, ...pair.key.keys.map(keyName)];
-        add(base, path, pair.key);
-        addValue(path, pair.value);
-      }
-    }
-  };
-  addPairs([], parseTree(text).body[0].body);
-  for (const [id, offset] of exact) implied.set(id, offset);
-  return implied;
-}
-
-export function positionAt(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  return { line: before.split("\n").length, column: offset - before.lastIndexOf("\n") };
-}
-
 export function keyName(key: AST.TOMLBare | AST.TOMLQuoted): string {
   return key.type === "TOMLBare" ? key.name : key.value;
 }
@@ -149,7 +103,7 @@ export function isSamePath(a: Path, b: Path): boolean {
   return a.length === b.length && startsWith(a, b);
 }
 
-function parseTree(text: string): AST.TOMLProgram {
+export function parseTree(text: string): AST.TOMLProgram {
   try {
     return parseTOML(text);
   } catch {
@@ -160,10 +114,6 @@ function parseTree(text: string): AST.TOMLProgram {
       hint: "Edit the file by hand.",
     });
   }
-}
-
-function setOnce(map: Map<string, number>, id: string, offset: number): void {
-  if (!map.has(id)) map.set(id, offset);
 }
 
 function lineOffsets(text: string): number[] {

@@ -1,7 +1,7 @@
 import { parse, TomlError } from "smol-toml";
 import { JackinError } from "../../core/index.ts";
 import { showLine } from "./toml-excerpt.ts";
-import { keyPositions, positionAt } from "./toml-syntax.ts";
+import { keyPositions, positionAt } from "./toml-positions.ts";
 import type { Path } from "./toml-syntax.ts";
 
 /** A table as read: no prototype, so that a key called `__proto__` or `constructor` is a key like any other. */
