@@ -1,0 +1,71 @@
+/** The app over a jackin that is scripted, for its tests on every runtime. */
+import { expect } from "vitest";
+import * as v from "valibot";
+import { createRedactor, createSecret } from "../../core/index.ts";
+import type { Host, InstanceStatus, Jackin, Launched, LaunchRequest } from "../../core/index.ts";
+import { createApp } from "./index.ts";
+import type { AppOptions } from "./index.ts";
+import * as schemas from "./schemas.ts";
+
+export const token = "token-canary-0123456789abcdef";
+export const running: InstanceStatus = {
+  instance: "my-app",
+  workspace: "my-app",
+  workdir: "/w/app",
+  mode: "sync",
+  account: "me@example.com",
+  expiresAt: 99,
+  runtime: "docker",
+  image: "own:1",
+  state: "running",
+  startedAt: 1,
+};
+export const launch: Launched = {
+  instance: running,
+  line: "claude auth: forwarded host session (sync)",
+  sharedWith: ["other"],
+  notices: [{ level: "info", text: "one more", next: "jackin hardline my-app" }],
+};
+
+export function setUp(jackin: Partial<Jackin> = {}, options: Partial<AppOptions> = {}) {
+  const requests: LaunchRequest[] = [];
+  const ejected: string[] = [];
+  const host: Host = { platform: "unknown", env: {}, clock: { now: () => 1 } };
+  const fake = {
+    redactor: createRedactor(),
+    host,
+    plugins: [],
+    config: async () => ({
+      config: { workspaces: { "my-app": { workdir: "/w/app" } } },
+      notices: [],
+    }),
+    load: async (request) => (requests.push(request), launch),
+    status: async () => ({ instances: [running], notices: [{ level: "warning", text: "slow" }] }),
+    eject: async (instance) => (ejected.push(instance), { ...running, state: "stopped" }),
+    context: () => ({
+      host,
+      signal: new AbortController().signal,
+      secret: createSecret,
+      progress: () => {},
+    }),
+    ...jackin,
+  } as Jackin;
+  const app = createApp({ jackin: fake, token, ...options });
+  const call = (path: string, init: RequestInit & { headers?: Record<string, string> } = {}) =>
+    app.request(path, { ...init, headers: { authorization: `Bearer ${token}`, ...init.headers } });
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    call("/v1/instances", {
+      method: "POST",
+      body: typeof body === "string" ? body : JSON.stringify(body),
+      headers: { "content-type": "application/json", ...headers },
+    });
+  return { app, call, post, requests, ejected, jackin: fake };
+}
+
+export async function problemOf(answer: Response): Promise<schemas.Problem> {
+  expect(answer.headers.get("content-type")).toBe("application/problem+json");
+  const problem = v.parse(v.strictObject(schemas.problem.entries), await answer.json());
+  expect(problem.status).toBe(answer.status);
+  expect(problem.type).toBe(`urn:jackin:error:${problem.code}`);
+  return problem;
+}
