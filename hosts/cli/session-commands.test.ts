@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { JackinError } from "../../core/index.ts";
@@ -123,6 +123,14 @@ describe("eject and exile", () => {
     expect([code, stdout]).toEqual([0, "app\n"]);
     expect(stderr).toContain(`→ jackin load ${operator.home}/app`);
     expect([...operator.runtime.running]).toEqual([]);
+  });
+
+  it("say it as it can be pasted", async () => {
+    const folder = join(operator.home, "my app");
+    await mkdir(folder);
+    await operator.jackin(["load", "-d"], { cwd: folder });
+    const { stderr } = await operator.jackin(["eject", "my-app"]);
+    expect(stderr).toContain(`→ jackin load '${folder}'`);
   });
 
   it("stop all", async () => {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { InstanceStatus, Jackin } from "../../core/index.ts";
-import { cancelled, detachKey, JackinError } from "../../core/index.ts";
+import { cancelled, detachKey, JackinError, quoteShell } from "../../core/index.ts";
 import { attachTo } from "./attach.ts";
 import type { CommandDeps } from "./command.ts";
 import { canAttach } from "./io.ts";
@@ -95,7 +95,9 @@ async function eject(deps: CommandDeps, named: string | undefined): Promise<void
     jackin.eject(instance, { signal: deps.signal, progress }),
   );
   deps.out(instance);
-  deps.err(`It is stopped; its folder stays.\n→ jackin load ${harmless(workspace ?? workdir)}`);
+  deps.err(
+    `It is stopped; its folder stays.\n→ jackin load ${shellWord(harmless(workspace ?? workdir))}`,
+  );
 }
 
 async function exile(deps: CommandDeps): Promise<void> {
@@ -151,6 +153,11 @@ async function choose(
       hint: harmless(`${mode}, ${workdir}`),
     })),
   );
+}
+
+/** As it can be pasted. */
+function shellWord(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : quoteShell(text);
 }
 
 function isLive({ state }: InstanceStatus): boolean {
