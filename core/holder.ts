@@ -27,12 +27,14 @@ export interface HolderOptions {
 export function holderFiles(options: HolderOptions): Readonly<Record<string, string>> {
   const run = quoteShell(options.run);
   return {
-    // The shell that reads the values becomes the agent: no other process ever has them.
+    // The shell that reads the values becomes the agent: no other process ever has them. The agent's own use of tmux
+    // must not meet the holder.
     launch: `run=${run}
 [ -f "$run/env" ] || { echo "jackin: the agent of this instance was started before; load it again." >&2; exit 1; }
 . "$run/env"
 rm -f "$run/env"
 echo $$ > "$run/pid"
+unset TMUX TMUX_PANE
 cd ${quoteShell(options.workdir)} || exit 1
 exec ${options.command.map(quoteShell).join(" ")} "$@"
 `,

@@ -8,7 +8,7 @@ import {
 } from "../../core/index.ts";
 import type { Notice, PluginContext, Runtime, StartSpec } from "../../core/index.ts";
 import { cleanEnvironment } from "./environment.ts";
-import { alive, endAgent, hasTmux, machineOf, missingProgram, owner } from "./machine.ts";
+import { alive, begun, endAgent, hasTmux, machineOf, missingProgram, owner } from "./machine.ts";
 import { forget, readRecord, readRecords, writeRecord } from "./records.ts";
 import type { LocalRecord } from "./records.ts";
 import { endOf, fillRunFolder } from "./run-folder.ts";
@@ -122,7 +122,8 @@ async function hold(spec: StartSpec, record: LocalRecord, ctx: PluginContext): P
   const [tmux = "tmux", ...args] = holdCommand(record.run, spec.args);
   const options = { env: environmentOf(record, ctx), cwd: spec.workdir, signal: ctx.signal };
   const result = await machineOf(ctx).exec(tmux, args, { ...options, limitMs: 30_000 });
-  if (result.code === 0) return;
+  // From its number on, the agent is found by `list` and `stop`.
+  if (result.code === 0) return await begun(record, ctx);
   throw new JackinError({
     code: "start-failed",
     message: `[${owner}] The agent did not start under tmux: ${result.stderr.trim()}`,

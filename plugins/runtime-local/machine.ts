@@ -1,4 +1,4 @@
-import { JackinError } from "../../core/index.ts";
+import { JackinError, throwIfAborted } from "../../core/index.ts";
 import type { HostExec, HostFiles, PluginContext } from "../../core/index.ts";
 import type { LocalRecord } from "./records.ts";
 
@@ -52,6 +52,16 @@ export async function alive(
   const script = `${isAgent}\nfor pid; do is_agent "$pid" && echo "$pid"; done; :`;
   const { stdout } = await machineOf(ctx).exec("sh", ["-c", script, "sh", ...pids.keys()]);
   return new Set(stdout.split("\n").flatMap((pid) => pids.get(pid) ?? []));
+}
+
+/** Waits until the holder has started the agent; what went wrong before that, `attach` shows. */
+export async function begun(record: LocalRecord, ctx: PluginContext): Promise<void> {
+  const { files } = machineOf(ctx);
+  for (let tries = 0; tries < 500; tries++) {
+    throwIfAborted(ctx.signal);
+    if ((await pidOf(record, ctx)) ?? (await files.stat(`${record.run}/end`))) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Asks the agent to end, waits up to 5 s, then ends it; the session holder goes too. */
