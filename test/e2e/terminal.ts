@@ -16,6 +16,9 @@ export interface Terminal extends AsyncDisposable {
   screen(): Promise<string>;
   /** Waits for the text on the screen and answers the screen. */
   until(text: string | RegExp): Promise<string>;
+  resize(columns: number, rows: number): Promise<void>;
+  /** Fails unless keys are echoed line by line and the shell's own screen is shown, cursor and all. */
+  expectRestored(): Promise<void>;
   /** Ends the terminal as a closed window would. */
   kill(): Promise<void>;
 }
@@ -48,6 +51,17 @@ export async function openTerminal(
       }).catch((error: unknown) => {
         throw new Error(`${String(error)}; it shows:\n${seen}`);
       });
+    },
+    resize: async (columns, rows) =>
+      void (await tmux("resize-window", "-t", "it", "-x", String(columns), "-y", String(rows))),
+    async expectRestored() {
+      await terminal.type(
+        "stty -a | tr ' ;' '\\n\\n' | grep -xE -- '-?(echo|icanon|isig)' | xargs",
+      );
+      await terminal.until("isig icanon echo");
+      const modes = "#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{keypad_cursor_flag}";
+      const shown = (await tmux("display-message", "-p", "-t", "it", modes)).trim();
+      if (shown !== "0 1 0 0") throw new Error(`alternate screen, cursor, mouse, keypad: ${shown}`);
     },
     kill: async () => void (await tmux("kill-session", "-t", "it")),
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,61 @@
+/** The same promises for an ordinary operator: no root, in the docker group. */
+import { execFile } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, describe, expect, it } from "vitest";
+import { startLab } from "../lab/lab.ts";
+import { inside } from "./inside.ts";
+import { testModes } from "./modes.ts";
+import type { Installed, OperatorOptions } from "./operator.ts";
+import { createOperator, installForAll } from "./operator.ts";
+
+const run = promisify(execFile);
+const uid = 4321;
+
+// Becoming another user takes root. Who runs the tests as an ordinary user has shown it with modes.test.ts already.
+describe.skipIf(process.getuid!() !== 0)("an ordinary operator", () => {
+  let installed: Installed | undefined;
+  const ordinary = async (): Promise<Omit<OperatorOptions, "lab">> => {
+    installed ??= await installForAll();
+    const { gid } = await stat("/var/run/docker.sock");
+    return { installed, as: { uid, gid: uid, groups: [gid] } };
+  };
+  afterAll(() => installed?.[Symbol.asyncDispose]());
+
+  testModes("as an ordinary user in the docker group", ordinary);
+
+  it("owns what the agent writes, in the workspace and in the instance's folder", async () => {
+    await using lab = await startLab({ containers: true });
+    await using operator = await createOperator({ lab, ...(await ordinary()) });
+    const app = await operator.folder("app");
+    await operator.configure("");
+    expect(await operator.jackin(["load", app, "--auth", "ignore", "--detach"])).toMatchObject({
+      code: 0,
+      stdout: "app\n",
+    });
+    expect((await inside("jackin-app", "id -u")).trim()).toBe(String(uid));
+    await inside("jackin-app", `mkdir ${app}/made && echo hi > ${app}/made/file`);
+    for (const path of [
+      join(app, "made"),
+      join(app, "made/file"),
+      join(operator.state, "instances/app/claude"),
+    ]) {
+      expect(await stat(path)).toMatchObject({ uid, gid: uid });
+    }
+    const { stdout } = await run("find", [operator.home, "-not", "-user", String(uid)]);
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .filter((path) => !path.endsWith("lab-ca.pem")),
+    ).toEqual([""]);
+    const { stdout: open } = await run("find", [operator.state, "-perm", "/077"]);
+    expect(open).toBe("");
+    expect(await operator.jackin(["eject", "app"])).toMatchObject({ code: 0 });
+    expect(await operator.jackin(["purge", "app", "--yes"])).toMatchObject({ code: 0 });
+    await expect(stat(join(operator.state, "instances/app"))).rejects.toMatchObject({
+      code: "ENOENT",
+    });
+  });
+});
