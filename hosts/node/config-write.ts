@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { open, readdir, readlink, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { JackinError } from "../../core/index.ts";
@@ -20,7 +21,7 @@ export async function writeSource(
     return true;
   }
   // Written aside first, so that between the last look and the rename there is no slow step.
-  const aside = join(dirname(target), `.${basename(target)}.jackin-new`);
+  const aside = join(dirname(target), `.jackin-${randomUUID()}.tmp`);
   await files.write(aside, source.text);
   if (!(await mayLand())) {
     await files.remove(aside);
