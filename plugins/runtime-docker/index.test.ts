@@ -1,0 +1,293 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { createSecret, JackinError } from "../../core/index.ts";
+import type { ExecResult, Grant, StartSpec } from "../../core/index.ts";
+import { createContextDouble, createHostDouble } from "../../test/doubles/host.ts";
+import type { ExecCall } from "../../test/doubles/host.ts";
+import { runArguments } from "./container.ts";
+import { dockerfile } from "./dockerfile.ts";
+import { imageTag } from "./image.ts";
+import { runtimeDocker } from "./index.ts";
+
+const engine = { program: "Docker", version: "1", rootless: false, selinux: false } as const;
+const operator = { uid: 1234, gid: 567 };
+const own: Grant = { line: "", login: "own", files: [], env: {}, notices: [] };
+const spec: StartSpec = {
+  instance: "app",
+  home: "/home/me/.jackin/instances/app",
+  workdir: "/work",
+  image: "some:1",
+  env: { SECRET: createSecret("canary") },
+  grant: own,
+  args: ["--model", "x"],
+  session: true,
+  labels: { "jackin.mode": "ignore" },
+};
+const options = {
+  spec,
+  engine,
+  operator,
+  state: "/home/me/.jackin",
+  pidsLimit: 99,
+  truecolor: false,
+};
+
+/** A docker that answers by its first arguments; all else succeeds silently. */
+function machine(answers: Record<string, Partial<ExecResult>>, env: Record<string, string> = {}) {
+  const exec = ({ command, args }: ExecCall): Partial<ExecResult> => {
+    const line = [command, ...args].join(" ");
+    return Object.entries(answers).find(([start]) => line.startsWith(start))?.[1] ?? {};
+  };
+  const host = createHostDouble({
+    env,
+    exec,
+    files: { "/home/me/.jackin/instances/app/claude": { kind: "folder" } },
+  });
+  const ran = () => host.calls.map(({ command, args }) => [command, ...args].join(" "));
+  return { host, ctx: createContextDouble(host), ran };
+}
+
+const version = {
+  "docker version": {
+    stdout: '{"Client":{"Version":"28.2","ApiVersion":"1.41"},"Server":{"Version":"20.10"}}',
+  },
+  "docker info": { stdout: '["name=seccomp,profile=default"]' },
+};
+const absent = {
+  "docker container inspect": { code: 1, stderr: "Error: No such container: jackin-app" },
+};
+
+describe("the image", () => {
+  it("has one text in both files", async () => {
+    expect(await readFile(new URL("Dockerfile", import.meta.url), "utf8")).toBe(dockerfile);
+  });
+
+  it("has another tag for another version", async () => {
+    expect(await imageTag("2.1.330")).toMatch(/^jackin\/agent:2\.1\.330-[0-9a-f]{12}$/);
+    expect(await imageTag("2.1.331")).not.toBe(await imageTag("2.1.330"));
+  });
+
+  it("is built from stdin when it is not there, and not when it is", async () => {
+    const missing = { "docker image inspect": { code: 1, stderr: "Error: No such image: x" } };
+    const first = machine(missing);
+    const prepared = await runtimeDocker({ claudeVersion: "1.2.3" }).prepare!({}, first.ctx);
+    const build = first.host.calls.find(({ args }) => args[0] === "build");
+    expect(build?.options.stdin).toBe(dockerfile);
+    expect(build?.args).toEqual(
+      expect.arrayContaining(["CLAUDE_VERSION=1.2.3", "-t", prepared.image, "-"]),
+    );
+    const second = machine({});
+    await runtimeDocker({ claudeVersion: "1.2.3" }).prepare!({}, second.ctx);
+    expect(second.ran()).toEqual([`docker image inspect --format {{.Id}} ${prepared.image}`]);
+  });
+
+  it("that cannot be built shows the last lines and what to do", async () => {
+    const { ctx } = machine({
+      "docker image inspect": { code: 1, stderr: "Error: No such image: x" },
+      "docker build": { code: 1, stdout: "Step 1/9\nStep 2/9\n", stderr: "E: no network\n" },
+    });
+    await expect(runtimeDocker().prepare!({}, ctx)).rejects.toMatchObject({
+      code: "image-failed",
+      message: expect.stringContaining("Step 2/9\nE: no network"),
+      hint: expect.stringContaining("--image"),
+    });
+  });
+
+  it("that is named and unknown is pulled", async () => {
+    const { ctx, ran } = machine({
+      "docker image inspect": { code: 1, stderr: "Error: No such image: x" },
+      "docker pull": { code: 1, stderr: "pull access denied" },
+    });
+    const preparing = runtimeDocker().prepare!({ image: "my/agent:1" }, ctx);
+    await expect(preparing).rejects.toMatchObject({ code: "image-failed" });
+    expect(ran()).toContain("docker pull my/agent:1");
+    await expect(runtimeDocker().prepare!({ image: "--privileged" }, ctx)).rejects.toMatchObject({
+      code: "usage",
+    });
+  });
+});
+
+describe("options", () => {
+  it.each([{ claudeVersion: "latest; rm" }, { pidsLimit: 1 }, { unknown: 1 }])(
+    "%j is refused",
+    (bad) => {
+      expect(() => runtimeDocker(bad as never)).toThrow(/^\[runtime-docker\]/);
+    },
+  );
+});
+
+describe("probe", () => {
+  const denied =
+    "permission denied while trying to connect to the Docker daemon socket at unix:///x";
+  const silent = "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?";
+  it.each([
+    [denied, "runtime-denied", "usermod -aG docker"],
+    [silent, "runtime-missing", "systemctl start docker"],
+    ["nonsense", "host-failed", "--runtime local"],
+  ])("tells %j apart", async (stderr, code, hint) => {
+    const { ctx } = machine({ "docker version": { code: 1, stdout: '{"Client":null}', stderr } });
+    const probe = await runtimeDocker().probe(ctx);
+    expect(probe).toMatchObject({ ready: false, error: { code } });
+    expect(!probe.ready && probe.error.hint).toContain(hint);
+    expect(!probe.ready && probe.error.hint).toContain("not isolated");
+  });
+
+  it("says that there is no docker", async () => {
+    const host = createHostDouble({
+      exec: () => {
+        const cause = Object.assign(new Error("not found"), { code: "ENOENT" });
+        throw new JackinError({ code: "host-failed", message: "docker was not found", cause });
+      },
+    });
+    const probe = await runtimeDocker().probe(createContextDouble(host));
+    expect(probe).toMatchObject({ ready: false, error: { code: "runtime-missing" } });
+  });
+
+  it("warns of a daemon on another machine, and shows no user of its address", async () => {
+    const remote = (stdout: string) =>
+      runtimeDocker().probe(machine({ ...version, "docker context": { stdout } }).ctx);
+    expect(await remote("unix:///var/run/docker.sock\n")).toMatchObject({ notices: [] });
+    expect(await remote("tcp://127.0.0.1:2375\n")).toMatchObject({ notices: [] });
+    const far = await remote("ssh://me:pass@far\n");
+    expect(far).toMatchObject({ ready: true, notices: [{ level: "warning" }] });
+    expect(JSON.stringify(far)).not.toContain("pass");
+  });
+
+  it("knows Podman behind the command", async () => {
+    const { ctx } = machine({
+      "docker version": { stdout: '{"Client":{"APIVersion":"5.0","Version":"5.0.1"}}' },
+      "docker info": { stdout: "true\n" },
+    });
+    expect(await runtimeDocker().probe(ctx)).toMatchObject({ detail: "Podman 5.0.1, rootless" });
+  });
+});
+
+describe("docker run", () => {
+  it("drops what an agent does not need and runs as the operator", () => {
+    const line = runArguments(options).join(" ");
+    for (const part of [
+      "run -d --init --pull never --name jackin-app --user 1234:567 --workdir /work",
+      "--cap-drop ALL --security-opt no-new-privileges --pids-limit 99",
+      "--label jackin.mode=ignore --label jackin.instance=app --label jackin.home=/home/me/.jackin",
+      "--tmpfs /jackin/run:rw,noexec,nosuid,nodev,mode=0700,uid=1234,gid=567,size=16m",
+    ])
+      expect(line).toContain(part);
+    expect(line).not.toMatch(/canary|IS_SANDBOX|userns|CLAUDE_SECURESTORAGE/);
+  });
+
+  it("names the credential folder only when a login is forwarded", () => {
+    const forwarded = { ...spec, grant: { ...own, login: "forwarded" } } as const;
+    expect(runArguments({ ...options, spec: forwarded })).toContain(
+      "CLAUDE_SECURESTORAGE_CONFIG_DIR=/jackin/run/credentials",
+    );
+  });
+
+  it("tells Claude Code that it is isolated where it must run as root", () => {
+    const root = { uid: 0, gid: 0 };
+    expect(runArguments({ ...options, operator: root })).toContain("IS_SANDBOX=1");
+    const rootless = runArguments({ ...options, engine: { ...engine, rootless: true } });
+    expect(rootless).toEqual(expect.arrayContaining(["0:0", "IS_SANDBOX=1"]));
+  });
+
+  it("keeps the operator's number under rootless Podman", () => {
+    const podman = { ...engine, program: "Podman", rootless: true } as const;
+    const args = runArguments({ ...options, engine: podman }).join(" ");
+    expect(args).toContain("--userns keep-id");
+    expect(args).toContain("--user 1234:567");
+  });
+
+  it("mounts a folder of any name but one with a line break", () => {
+    const workdir = '/a, "b":c';
+    expect(runArguments({ ...options, spec: { ...spec, workdir } })).toContain(
+      'type=bind,"source=/a, ""b"":c","target=/a, ""b"":c"',
+    );
+    const broken = { ...options, spec: { ...spec, workdir: "/a\nb" } };
+    expect(() => runArguments(broken)).toThrow(/line break/);
+  });
+});
+
+describe("start", () => {
+  it("gives values by stdin only", async () => {
+    const { host, ctx } = machine({ ...version, ...absent, id: { stdout: "567\n" } });
+    const file = { name: ".credentials.json", content: createSecret("canary-file") };
+    const env = { TOKEN: createSecret("canary-env") };
+    const grant = { ...own, login: "forwarded", files: [file], env } as const;
+    await runtimeDocker().start({ ...spec, grant }, ctx);
+    expect(
+      JSON.stringify(host.calls.map(({ args, options: { env } }) => [args, env])),
+    ).not.toContain("canary");
+    const texts = host.calls.flatMap(({ options: { stdin } }) => stdin ?? []);
+    expect(texts).toHaveLength(1);
+    for (const value of ["canary", "canary-file", "canary-env"])
+      expect(texts[0]).toContain(`'${value}'`);
+  });
+
+  it("removes the container when anything after its start fails", async () => {
+    const { ctx, ran } = machine({
+      ...version,
+      ...absent,
+      "docker exec -i": { code: 42 },
+    });
+    await expect(runtimeDocker().start(spec, ctx)).rejects.toMatchObject({
+      code: "start-failed",
+      message: expect.stringContaining("has no tmux"),
+    });
+    expect(ran().at(-1)).toBe("docker rm -f -v jackin-app");
+  });
+
+  it("never touches a container of the same name that is not its own", async () => {
+    const foreign = { stdout: '{"running":true,"code":0,"labels":{"jackin.home":"/other"}}' };
+    const { ctx, ran } = machine({ ...version, "docker container inspect": foreign });
+    const runtime = runtimeDocker();
+    await expect(runtime.start(spec, ctx)).rejects.toMatchObject({ code: "conflict" });
+    await runtime.stop("app", ctx);
+    expect(ran().filter((line) => /docker (rm|stop|run)/.test(line))).toEqual([]);
+  });
+
+  it("puts a broken file of the agent aside before it writes its own", async () => {
+    const { host, ctx } = machine({ ...version, ...absent });
+    host.disk.set(`${spec.home}/claude/.claude.json`, "{ broken");
+    const { notices } = await runtimeDocker().start(spec, ctx);
+    expect(notices[0]).toMatchObject({ level: "warning" });
+    const text = host.calls.find(({ options: { stdin } }) => stdin)?.options.stdin ?? "";
+    const moved = text.indexOf(
+      "mv '/jackin/claude/.claude.json' '/jackin/claude/.claude.json.unusable'",
+    );
+    expect(moved).toBeGreaterThan(0);
+    expect(text.indexOf("put '/jackin/claude/.claude.json'")).toBeGreaterThan(moved);
+  });
+});
+
+describe("list", () => {
+  it("asks twice, however many there are", async () => {
+    const { ctx, ran } = machine({
+      "docker ps": { stdout: "one\ntwo\nthree\n" },
+      "docker inspect": {
+        code: 1,
+        stdout: `{"running":true,"labels":{"jackin.instance":"a","x":"1,2=3"}}\n{"running":false,"labels":null}\n`,
+        stderr: "Error: No such object: three",
+      },
+    });
+    expect(await runtimeDocker().list(ctx)).toEqual([
+      { instance: "a", running: true, labels: { "jackin.instance": "a", x: "1,2=3" } },
+    ]);
+    expect(ran()).toHaveLength(2);
+  });
+});
+
+describe("attach", () => {
+  it("tells leaving from ending, and gives the exit code", async () => {
+    const left = machine({ "docker exec": { code: 90 } }, { TERM: "xterm-ghostty" });
+    expect(await runtimeDocker().attach("app", left.ctx)).toEqual({ ended: false, code: 0 });
+    expect(left.ran()).toEqual([
+      "docker exec -it --env TERM=xterm-ghostty jackin-app sh /jackin/run/attach",
+    ]);
+    const ended = machine({
+      "docker exec": { code: 137 },
+      "docker container inspect": { stdout: '{"running":false,"code":3,"labels":{}}' },
+      "docker wait": { stdout: "3\n" },
+    });
+    expect(await runtimeDocker().attach("app", ended.ctx)).toEqual({ ended: true, code: 3 });
+    expect(ended.ran().at(-1)).toBe("docker logs --tail 20 jackin-app");
+  });
+});
