@@ -1,14 +1,13 @@
-import { constants as fsConstants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { constants } from "node:os";
-import { isAbsolute, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { execa } from "execa";
 import { cancelled, JackinError } from "../../core/index.ts";
-import type { ExecOptions, HostExec } from "../../core/index.ts";
+import type { ExecOptions, ExecResult, HostExec } from "../../core/index.ts";
 import { systemCode } from "./host-error.ts";
+import { findProgram } from "./program.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -38,70 +37,96 @@ async function run(
   args: readonly string[],
   env: Record<string, string>,
   options: ExecOptions,
-) {
-  const { inherit, maxBytes = defaultMaxBytes } = options;
-  const keepSignals = inherit === "terminal" ? leaveKeysToChild() : undefined;
+): Promise<ExecResult> {
+  const { inherit, limitMs, maxBytes = defaultMaxBytes } = options;
+  // Whatever stops the program, its reason is the error.
+  const stop = new AbortController();
+  const giveKeysBack = inherit === "terminal" ? leaveKeysToChild() : undefined;
+  const cancel = () => stop.abort(cancelled(options.signal?.reason));
+  const timers: NodeJS.Timeout[] = [];
   try {
-    const child = execa(program, args, {
-      env,
-      extendEnv: false,
-      reject: false,
-      stripFinalNewline: false,
-      forceKillAfterDelay: patience,
-      // Output is gathered here: execa would put it, escaped, into the message of an error that nobody reads, which takes
-      // seconds for a few MiB and holds the process up meanwhile (9.6.1).
-      buffer: false,
-      // Without input the child reads an empty stdin, never the operator's terminal.
-      ...(options.stdin !== undefined
-        ? { input: options.stdin }
-        : { stdin: inherit === "terminal" ? "inherit" : "ignore" }),
-      stdout: inherit ? "inherit" : "pipe",
-      stderr: inherit ? "inherit" : "pipe",
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      ...(options.signal ? { cancelSignal: options.signal } : {}),
-      ...(options.limitMs === undefined ? {} : { timeout: options.limitMs }),
+    const child = started(command, () =>
+      execa(program, args, {
+        env,
+        extendEnv: false,
+        reject: false,
+        stripFinalNewline: false,
+        // Output is gathered here: execa would put it, escaped, into the message of an error that nobody reads, which takes
+        // seconds for a few MiB and holds the process up meanwhile (9.6.1).
+        buffer: false,
+        cancelSignal: stop.signal,
+        forceKillAfterDelay: false,
+        // Without input the child reads an empty stdin, never the operator's terminal.
+        ...(options.stdin !== undefined
+          ? { input: options.stdin }
+          : { stdin: inherit === "terminal" ? "inherit" : "ignore" }),
+        stdout: inherit ? "inherit" : "pipe",
+        stderr: inherit ? "inherit" : "pipe",
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      }),
+    );
+    options.signal?.addEventListener("abort", cancel);
+    if (limitMs !== undefined)
+      timers.push(setTimeout(() => stop.abort(tooSlow(command, limitMs)), limitMs));
+    stop.signal.addEventListener("abort", () => {
+      timers.push(setTimeout(() => child.pid && forceEnd(child.pid), patience));
     });
-    const output = gather(child, maxBytes);
+    const output = gather(child, maxBytes, () => {
+      letGo(child);
+      stop.abort(failed(command, `printed more than ${maxBytes} bytes and was stopped`));
+    });
     const lines = options.onLine ? followLines([child.stdout, child.stderr], options.onLine) : [];
-    child.once("exit", () => {
-      // What the program left running may hold its output open for ever; what it wrote itself is here long before this.
-      const grace = setTimeout(() => setImmediate(() => letGo(child)), 500);
-      child.once("close", () => clearTimeout(grace));
-    });
+    // What the program left running may hold its output open for ever; what it wrote itself is here long before this.
+    child.once("exit", () => timers.push(setTimeout(() => setImmediate(() => letGo(child)), 500)));
     const result = await child;
     await Promise.all(lines);
-    if (result.isCanceled) throw cancelled(options.signal?.reason);
-    if (result.timedOut) throw tooSlow(command, options.limitMs ?? 0);
-    if (output.overflows())
-      throw failed(command, `printed more than ${maxBytes} bytes and was stopped`);
+    stop.signal.throwIfAborted();
     const code = result.exitCode ?? signalCode(result.signal);
     if (code === undefined) throw failed(command, `cannot be started: ${startProblem(result)}`);
     return { code, stdout: output.stdout(), stderr: output.stderr() };
   } finally {
-    keepSignals?.();
+    options.signal?.removeEventListener("abort", cancel);
+    for (const timer of timers) clearTimeout(timer);
+    giveKeysBack?.();
+  }
+}
+
+/** On Bun 1.4, execa 9.6.1 throws a TypeError where a program cannot be started. */
+function started<T>(command: string, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    throw failed(command, `cannot be started: ${startProblem(error)}`);
+  }
+}
+
+/** Not `child.kill`: on Deno 2 a second signal through it is not sent. The child was not seen to end, so the number is its own. */
+function forceEnd(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // it ended this moment
   }
 }
 
 interface Child {
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  kill(): boolean;
 }
 
-/** Both streams together may hold `maxBytes`; one byte more ends the child. */
-function gather(child: Child, maxBytes: number) {
+/** Both streams together may hold `maxBytes`; `onTooMuch` is called at one byte more. */
+function gather(child: Child, maxBytes: number, onTooMuch: () => void) {
   let left = maxBytes;
   const follow = (stream: Readable | null): (() => string) => {
     const chunks: Uint8Array[] = [];
     stream?.on("data", (chunk: Uint8Array) => {
       left -= chunk.length;
-      if (left >= 0) return void chunks.push(chunk);
-      letGo(child);
-      child.kill();
+      if (left >= 0) chunks.push(chunk);
+      else onTooMuch();
     });
     return () => Buffer.concat(chunks).toString("utf8");
   };
-  return { stdout: follow(child.stdout), stderr: follow(child.stderr), overflows: () => left < 0 };
+  return { stdout: follow(child.stdout), stderr: follow(child.stderr) };
 }
 
 function letGo(child: Child): void {
@@ -123,47 +148,6 @@ function refuseNul(command: string, args: readonly string[], env: Record<string,
     throw failed(command, `cannot be started: ${variable.replaceAll("\0", "")} holds a NUL byte`);
   if (args.some((arg) => arg.includes("\0")))
     throw failed(command, "cannot be started: an argument holds a NUL byte");
-}
-
-async function findProgram(command: string, path = ""): Promise<string> {
-  if (isAbsolute(command)) return await checkProgram(command, [command]);
-  if (command === "" || command.includes("/")) {
-    throw failed(command, "cannot be started: name it by its absolute path, or by its name alone");
-  }
-  // A relative entry (`.`, an empty one) would let the folder that jackin is started in choose the program.
-  const folders = path.split(":").filter((folder) => isAbsolute(folder));
-  return await checkProgram(
-    command,
-    folders.map((folder) => join(folder, command)),
-  );
-}
-
-async function checkProgram(command: string, candidates: readonly string[]): Promise<string> {
-  let denied = false;
-  for (const candidate of candidates) {
-    if (!(await stat(candidate).catch(() => undefined))?.isFile()) continue;
-    if (
-      await access(candidate, fsConstants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return candidate;
-    denied = true;
-  }
-  const where = isAbsolute(command) ? "there" : "on PATH";
-  throw new JackinError({
-    code: "host-failed",
-    message: denied
-      ? `${command} is ${where} but may not be run.`
-      : `${command} was not found${isAbsolute(command) ? "" : " on PATH"}.`,
-    hint: denied
-      ? `Make it executable: chmod +x ${command}`
-      : `Install ${command}, or add its folder to PATH.`,
-    cause: Object.assign(new Error(`${command}: not ${denied ? "executable" : "found"}`), {
-      code: denied ? "EACCES" : "ENOENT",
-    }),
-  });
 }
 
 /** A missing folder makes spawn report the program as missing, so it is told apart here. */
@@ -195,7 +179,7 @@ function signalCode(signal: keyof typeof constants.signals | undefined): number 
   return signal && 128 + constants.signals[signal];
 }
 
-function startProblem(result: object): string {
+function startProblem(result: unknown): string {
   switch (systemCode(result)) {
     case "ENOENT":
       return "the interpreter that its first line names is missing";
