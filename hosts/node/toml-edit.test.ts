@@ -149,6 +149,18 @@ describe("setValue", () => {
     expect(setValue(source, ["a"], "one")).toBe(`a = 'one'\nb = """\nx\n"""\n`);
   });
 
+  it("ends a line as the line above does", () => {
+    expect(setValue("[a]\nx = 1\r\n[b]\ny = 1", ["a", "z"], 1)).toBe(
+      "[a]\nx = 1\r\nz = 1\r\n[b]\ny = 1",
+    );
+  });
+
+  it("adds a table below one with a header, though a relative is written with dotted keys", () => {
+    const source = "a.x = 1\n\n[a.b]\n";
+    expect(setValue(source, ["a", "b", "c", "k"], 1)).toBe(`${source}\n[a.b.c]\nk = 1\n`);
+    expect(setValue(source, ["a", "c", "k"], 1)).toBe("a.x = 1\na.c.k = 1\n\n[a.b]\n");
+  });
+
   it("leaves every byte when the value is there already, however it is written", () => {
     const source = "\uFEFFmask = 0x1F # hex\r\nt = [ 1,\r\n 2 ] ";
     expect(setValue(source, ["mask"], 31)).toBe(source);

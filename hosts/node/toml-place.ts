@@ -117,7 +117,7 @@ function written({ key, value, comment }: NewEntry, indent: string): string[] {
 /** Inserts whole lines behind the line `after`, or at the start for -1, with the ending that its neighbours have. */
 function insertLines(syntax: Syntax, after: number, lines: readonly string[]): Splice {
   const previous = syntax.lines[after];
-  const eol = previous?.eol || syntax.lines[after - 1]?.eol || syntax.lines[0]?.eol || "\n";
+  const eol = previous?.eol || syntax.lines[0]?.eol || "\n";
   if (previous && previous.eol === "") {
     return {
       start: previous.end,
