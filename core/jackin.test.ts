@@ -4,7 +4,15 @@ import type { HostDoubleInit } from "../test/doubles/host.ts";
 import type { RuntimeDoubleInit } from "../test/doubles/runtime.ts";
 import { createRuntimeDouble } from "../test/doubles/runtime.ts";
 import { createStoreDouble } from "../test/doubles/store.ts";
-import type { AuthProvider, Config, Grant, GrantRequest, Host, SecretResolver } from "./index.ts";
+import type {
+  AuthProvider,
+  Config,
+  Grant,
+  GrantRequest,
+  Host,
+  SecretAnswer,
+  SecretResolver,
+} from "./index.ts";
 import { createJackin, createSecret, JackinError } from "./index.ts";
 
 const folders = { "/w/app/file": "", "/w/other/file": "", "/home/me/project/file": "" };
@@ -37,7 +45,7 @@ const env: SecretResolver = {
   scheme: "env",
   resolve: async (references) =>
     new Map(
-      references.map((reference) =>
+      references.map((reference): [string, SecretAnswer] =>
         reference === "env://GONE"
           ? [reference, { status: "absent" }]
           : [reference, { status: "value", value: createSecret(`canary of ${reference}`) }],

@@ -12,9 +12,13 @@ import { fileURLToPath } from "node:url";
  */
 const steps = [
   { name: "build", command: ["tsup"] },
+  { name: "exports", command: ["node", "test/exports.ts"] },
   { name: "types", command: ["npm", "run", "--silent", "types"] },
   { name: "lint", command: ["npm", "run", "--silent", "lint"] },
   { name: "unit", command: ["vitest", "run", "--project", "unit"], vitest: true },
+  { name: "deno", command: ["node", "test/runtimes/run.ts", "deno"], vitest: true },
+  { name: "bun", command: ["node", "test/runtimes/run.ts", "bun"], vitest: true },
+  { name: "workerd", command: ["node", "test/runtimes/run.ts", "workerd"], vitest: true },
   { name: "e2e", command: ["vitest", "run", "--project", "e2e"], vitest: true, minutes: 40 },
 ];
 
