@@ -27,15 +27,16 @@ export interface HolderOptions {
 export function holderFiles(options: HolderOptions): Readonly<Record<string, string>> {
   const run = quoteShell(options.run);
   return {
-    // The shell that reads the values becomes the agent: no other process ever has them. The agent's own use of tmux
-    // must not meet the holder.
+    // The shell that reads the values becomes the agent, and runs nothing once it has them: no other process ever has
+    // them. The agent's own use of tmux must not meet the holder.
     launch: `run=${run}
 [ -f "$run/env" ] || { echo "jackin: the agent of this instance was started before; load it again." >&2; exit 1; }
-. "$run/env"
+jackin_env=$(cat "$run/env") || exit 1
 rm -f "$run/env"
 echo $$ > "$run/pid"
 unset TMUX TMUX_PANE
 cd ${quoteShell(options.workdir)} || exit 1
+eval "$jackin_env"
 exec ${options.command.map(quoteShell).join(" ")} "$@"
 `,
     // An agent that dies at once takes its screen with it, so the last lines go along with its exit code.
