@@ -27,6 +27,8 @@ export function createExec(hostEnv: Environment): HostExec {
     refuseNul(command, args, env);
     const program = await findProgram(command, env["PATH"]);
     await checkFolder(command, options.cwd);
+    // A signal that has fired by now tells nobody any more.
+    if (options.signal?.aborted) throw cancelled(options.signal.reason);
     return await run(command, program, args, env, options);
   };
 }

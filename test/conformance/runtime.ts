@@ -35,7 +35,7 @@ case "$1" in
   arguments) shift; for each; do printf '[%s]' "$each"; done ;;
   write) printf %s "$3" > "$2" ;;
   end) exit "$2" ;;
-  wait) trap 'exit 143' TERM; while :; do sleep 0.1; done ;;
+  wait) trap 'exit 143' TERM; : > waiting; while :; do sleep 0.1; done ;;
 esac
 `;
 
@@ -190,7 +190,8 @@ export function testRuntime(name: string, make: () => Promise<RuntimeWorld>): vo
       const request = { instance: current.instance, args: ["wait"], capture: true };
       const running = world.runtime.run(request, world.context(stop.signal));
       running.catch(() => undefined);
-      await until(async () => (await agents(workdir)).length > 0);
+      const waiting = () => stat(`${workdir}/waiting`);
+      await until(() => waiting().then(Boolean, () => false));
       stop.abort();
       await expect(running).rejects.toMatchObject({ code: "cancelled" });
       await until(async () => (await agents(workdir)).length === 0);
