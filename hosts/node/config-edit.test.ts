@@ -107,6 +107,14 @@ describe("editConfig", () => {
     expect(message).not.toContain("canary");
   });
 
+  it("masks a token that was pasted where a name belongs", async () => {
+    await writeFile(path, '[env]\nsk-ant-oat01-canarycanary = "x"\n[ghp_0123456789canary9876]\n');
+    const { message } = await failureOf(edit(setOrg));
+    expect(message).toContain(`${path}:2:1: [env] ***: "***" is no name`);
+    expect(message).toContain(`${path}:3:2: ***: unknown key "***".`);
+    expect(message).not.toContain("canary");
+  });
+
   it("writes nothing when the result would be invalid", async () => {
     const before = '[env]\nA = "1"\n';
     await writeFile(path, before);

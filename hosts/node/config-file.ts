@@ -89,7 +89,17 @@ function describe(problem: ConfigProblem, path: string, document: ConfigDocument
     ...(table.length > 0 ? [`[${formatKey(table)}]`] : []),
     ...(key.length > 0 ? [`${formatKey(key)}:`] : []),
   ];
-  return [place, ...name, problem.message].join(" ");
+  const line = [place, ...name, problem.message].join(" ");
+  return problem.path.reduce(
+    (shown, key) => (isToken(key, problem) ? shown.replaceAll(key, "***") : shown),
+    line,
+  );
+}
+
+/** A token that was pasted where a name belongs. One without a known beginning is told from a name only where no name is known. */
+function isToken(key: string, { message }: ConfigProblem): boolean {
+  if (/^(sk-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-|eyJ).{12,}/.test(key)) return true;
+  return message.includes(`"${key}"`) && /^(?=.*[a-z])(?=.*\d).{20,}$/i.test(key);
 }
 
 /** A secret written out in a file that others may read is theirs too. */
