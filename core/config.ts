@@ -122,7 +122,15 @@ export function createConfigSchema(providers: readonly AuthProvider[]) {
     {
       $schema: v.optional(v.string()),
       version: v.optional(
-        v.pipe(v.number(), v.integer(counted), v.minValue(1, counted), v.maxValue(configVersion)),
+        v.config(
+          v.pipe(
+            v.number(),
+            v.integer(counted),
+            v.minValue(1, counted),
+            v.maxValue(configVersion, counted),
+          ),
+          { abortPipeEarly: true },
+        ),
       ),
       ...scope,
       roles: v.optional(names(role)),

@@ -48,16 +48,28 @@ export class JackinError extends Error {
   }
 }
 
-/** The error a caller shows: a `JackinError` as it is, an abort as `cancelled`, the rest as `fallback` with its message. */
+/**
+ * The error a caller shows: a `JackinError` as it is, an abort as `cancelled`, the rest as `fallback` with its message.
+ * Told by name and code, so that a plugin may throw one without importing this class.
+ */
 export function toJackinError(
   error: unknown,
   fallback: ErrorCode = "internal",
   prefix = "",
 ): JackinError {
   if (error instanceof JackinError) return error;
-  if (error instanceof Error && error.name === "AbortError") return cancelled(error);
-  const message = error instanceof Error ? error.message : String(error);
-  return new JackinError({ code: fallback, message: prefix + message, cause: error });
+  if (!(error instanceof Error))
+    return new JackinError({ code: fallback, message: prefix + String(error), cause: error });
+  if (error.name === "AbortError") return cancelled(error);
+  const { code, hint } = error as { code?: unknown; hint?: unknown };
+  const known =
+    error.name === "JackinError" && typeof code === "string" && Object.hasOwn(errorCodes, code);
+  return new JackinError({
+    code: known ? (code as ErrorCode) : fallback,
+    message: known ? error.message : prefix + error.message,
+    hint: known && typeof hint === "string" ? hint : undefined,
+    cause: error,
+  });
 }
 
 export function cancelled(cause?: unknown): JackinError {
