@@ -31,6 +31,7 @@ export function containerName(instance: string): string {
 }
 
 export interface ContainerOptions {
+  readonly name: string;
   readonly spec: StartSpec;
   readonly engine: Engine;
   /** Owner of the instance's folder: who the agent's files shall belong to. */
@@ -60,7 +61,7 @@ export function runArguments(options: ContainerOptions): readonly string[] {
   };
   const label = { ...spec.labels, [labels.instance]: spec.instance, [labels.home]: state };
   return [
-    ["run", "-d", "--init", "--pull", "never", "--name", containerName(spec.instance)],
+    ["run", "-d", "--init", "--pull", "never", "--name", options.name],
     ["--user", `${uid}:${gid}`, "--workdir", spec.workdir],
     ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"],
     engine.selinux ? ["--security-opt", "label=disable"] : [],

@@ -25,6 +25,7 @@ const spec: StartSpec = {
 };
 const options = {
   spec,
+  name: "jackin-app",
   engine,
   operator,
   state: "/home/me/.jackin",
@@ -235,13 +236,29 @@ describe("start", () => {
     expect(ran().at(-1)).toBe("docker rm -f -v jackin-app");
   });
 
-  it("never touches a container of the same name that is not its own", async () => {
-    const foreign = { stdout: '{"running":true,"code":0,"labels":{"jackin.home":"/other"}}' };
-    const { ctx, ran } = machine({ ...version, "docker container inspect": foreign });
-    const runtime = runtimeDocker();
-    await expect(runtime.start(spec, ctx)).rejects.toMatchObject({ code: "conflict" });
-    await runtime.stop("app", ctx);
-    expect(ran().filter((line) => /docker (rm|stop|run)/.test(line))).toEqual([]);
+  it("leaves another home's container of the same name alone and takes a name of its own", async () => {
+    const home = "/home/me/.jackin";
+    const line = (name: string, jackinHome: string) =>
+      JSON.stringify({ name: `/${name}`, running: true, labels: { "jackin.home": jackinHome } });
+    const foreign = { code: 1, stdout: line("jackin-app", "/other"), stderr: "No such container" };
+    const first = machine({ ...version, "docker container inspect": foreign });
+    await runtimeDocker().start(spec, first.ctx);
+    const run = first.ran().find((command) => command.startsWith("docker run"));
+    const own = /--name (jackin-app-[0-9a-f]{6}) /.exec(run!)?.[1];
+    expect(own).toBeDefined();
+    await runtimeDocker().stop("app", first.ctx);
+    expect(first.ran().filter((command) => /docker (rm|stop)/.test(command))).toEqual([]);
+
+    const both = { stdout: [line("jackin-app", "/other"), line(own!, home)].join("\n") };
+    const left = { "docker exec": { code: 90 } };
+    const later = machine({ ...version, ...left, "docker container inspect": both });
+    await runtimeDocker().attach("app", later.ctx);
+    await runtimeDocker().stop("app", later.ctx);
+    expect(later.ran().filter((command) => /docker (exec|rm|stop)/.test(command))).toEqual([
+      `docker exec -it --env TERM=xterm-256color ${own} sh /jackin/run/attach`,
+      `docker stop -t 5 ${own}`,
+      `docker rm -f -v ${own}`,
+    ]);
   });
 
   it("puts a broken file of the agent aside before it writes its own", async () => {
@@ -279,12 +296,15 @@ describe("attach", () => {
   it("tells leaving from ending, and gives the exit code", async () => {
     const left = machine({ "docker exec": { code: 90 } }, { TERM: "xterm-ghostty" });
     expect(await runtimeDocker().attach("app", left.ctx)).toEqual({ ended: false, code: 0 });
-    expect(left.ran()).toEqual([
+    expect(left.ran().at(-1)).toBe(
       "docker exec -it --env TERM=xterm-ghostty jackin-app sh /jackin/run/attach",
-    ]);
+    );
     const ended = machine({
       "docker exec": { code: 137 },
-      "docker container inspect": { stdout: '{"running":false,"code":3,"labels":{}}' },
+      "docker container inspect": {
+        stdout:
+          '{"name":"/jackin-app","running":false,"labels":{"jackin.home":"/home/me/.jackin"}}',
+      },
       "docker wait": { stdout: "3\n" },
     });
     expect(await runtimeDocker().attach("app", ended.ctx)).toEqual({ ended: true, code: 3 });

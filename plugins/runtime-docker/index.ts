@@ -2,12 +2,12 @@
 import * as v from "valibot";
 import { detachedCode, JackinError, terminalReset } from "../../core/index.ts";
 import type { PluginContext, Runtime, RuntimeInstance } from "../../core/index.ts";
-import { containerName, inside, labels } from "./container.ts";
+import { inside, labels } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { docker, dockerFailed, machineOf, owner, parseJson, probe, readEngine } from "./engine.ts";
 import type { ImageMemory } from "./image-check.ts";
 import { defaultClaudeVersion, prepareImage } from "./image.ts";
-import { removeContainer, stateOf } from "./remove.ts";
+import { locate, removeContainer, stateOf } from "./remove.ts";
 import { startContainer } from "./start.ts";
 
 const optionsSchema = v.strictObject({
@@ -45,18 +45,18 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
     },
 
     async attach(instance, ctx) {
-      const name = containerName(instance);
+      const { name } = await locate(instance, ctx);
       const term = ctx.host.env["TERM"] || "xterm-256color";
       const args = ["exec", "-it", "--env", `TERM=${term}`, name, "sh", `${inside.run}/attach`];
       const { code } = await docker(ctx, args, { inherit: "terminal" });
       if (code === detachedCode) return { ended: false, code: 0 };
       // Ended with its container, a terminal program has had no time to put the terminal back.
       await machineOf(ctx).exec("printf", ["%s", terminalReset], { inherit: "output" });
-      return { ended: true, code: await endOf(name, ctx) };
+      return { ended: true, code: await endOf(instance, name, ctx) };
     },
 
     async run({ instance, args, capture }, ctx) {
-      const name = containerName(instance);
+      const { name } = await locate(instance, ctx);
       const command = ["exec", name, "sh", `${inside.run}/launch`, ...args];
       try {
         const { code, stdout } = await docker(
@@ -90,8 +90,7 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
     },
 
     async stop(instance, ctx) {
-      const name = containerName(instance);
-      const state = await stateOf(name, ctx);
+      const { name, state } = await locate(instance, ctx);
       if (state?.labels[labels.home] !== machineOf(ctx).files.state) return;
       if (state.running) await docker(ctx, ["stop", "-t", "5", name], { limitMs: 60_000 });
       await removeContainer(name, ctx);
@@ -122,14 +121,14 @@ function toInstance(line: string): RuntimeInstance[] {
 }
 
 /** The agent's exit code, once its container has ended. */
-async function endOf(name: string, ctx: PluginContext): Promise<number> {
+async function endOf(instance: string, name: string, ctx: PluginContext): Promise<number> {
   const state = await stateOf(name, ctx);
   if (!state) return 143;
   if (state.running && (await hasSession(name, ctx)))
     throw new JackinError({
       code: "host-failed",
       message: `[${owner}] The terminal could not be given to the agent; it goes on running.`,
-      hint: `jackin hardline ${name.replace(/^jackin-/, "")}`,
+      hint: `jackin hardline ${instance}`,
     });
   const waited = await docker(ctx, ["wait", name], { limitMs: 30_000 });
   if (waited.code !== 0) return 143;

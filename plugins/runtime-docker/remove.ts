@@ -1,10 +1,11 @@
 import * as v from "valibot";
 import type { PluginContext } from "../../core/index.ts";
-import { docker, dockerFailed, parseJson } from "./engine.ts";
+import { containerName, labels } from "./container.ts";
+import { docker, dockerFailed, machineOf, parseJson } from "./engine.ts";
 
 const stateSchema = v.object({
+  name: v.string(),
   running: v.boolean(),
-  code: v.number(),
   labels: v.nullable(v.record(v.string(), v.string())),
 });
 
@@ -13,21 +14,57 @@ export interface ContainerState {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Undefined: no such container. */
+export interface Located {
+  readonly name: string;
+  /** Undefined: there is no such container. */
+  readonly state: ContainerState | undefined;
+}
+
+/**
+ * The container of an instance: `jackin-<instance>`, or, when another operator's jackin has a container of that name,
+ * the name with a mark of this home behind it.
+ */
+export async function locate(instance: string, ctx: PluginContext): Promise<Located> {
+  const home = machineOf(ctx).files.state;
+  const plain = containerName(instance);
+  const marked = `${plain}-${await markOf(home)}`;
+  const found = await statesOf([plain, marked], ctx);
+  const own = [plain, marked].find((name) => found.get(name)?.labels[labels.home] === home);
+  const name = own ?? (found.has(plain) ? marked : plain);
+  return { name, state: found.get(name) };
+}
+
 export async function stateOf(
   name: string,
   ctx: PluginContext,
 ): Promise<ContainerState | undefined> {
+  return (await statesOf([name], ctx)).get(name);
+}
+
+/** Those of the containers that are there. */
+async function statesOf(
+  names: readonly string[],
+  ctx: PluginContext,
+): Promise<ReadonlyMap<string, ContainerState>> {
   const format =
-    '{"running":{{json .State.Running}},"code":{{json .State.ExitCode}},"labels":{{json .Config.Labels}}}';
-  const result = await docker(ctx, ["container", "inspect", "--format", format, name]);
-  if (result.code !== 0) {
-    if (isGone(result.stderr)) return undefined;
-    throw dockerFailed(result, "host-failed", `The container ${name} cannot be looked at`);
+    '{"name":{{json .Name}},"running":{{json .State.Running}},"labels":{{json .Config.Labels}}}';
+  const result = await docker(ctx, ["container", "inspect", "--format", format, ...names]);
+  if (result.code !== 0 && !isGone(result.stderr))
+    throw dockerFailed(result, "host-failed", `The container ${names[0]} cannot be looked at`);
+  const states = new Map<string, ContainerState>();
+  for (const line of result.stdout.split("\n")) {
+    const parsed = v.safeParse(stateSchema, parseJson(line));
+    if (!parsed.success) continue;
+    const { name, running, labels } = parsed.output;
+    // Docker puts a slash before the name, Podman does not.
+    states.set(name.replace(/^\//, ""), { running, labels: labels ?? {} });
   }
-  const parsed = v.safeParse(stateSchema, parseJson(result.stdout));
-  if (!parsed.success) return undefined;
-  return { running: parsed.output.running, labels: parsed.output.labels ?? {} };
+  return states;
+}
+
+async function markOf(home: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(home));
+  return [...new Uint8Array(hash, 0, 3)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** With its anonymous volumes, running or not. No such container is fine. */

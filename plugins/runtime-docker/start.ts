@@ -7,13 +7,13 @@ import {
 } from "../../core/index.ts";
 import type { Notice, PluginContext, StartSpec } from "../../core/index.ts";
 import type { User } from "./container.ts";
-import { containerName, detachNotice, inside, labels, runArguments } from "./container.ts";
+import { detachNotice, inside, labels, runArguments } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { docker, dockerFailed, lastLines, machineOf, owner } from "./engine.ts";
 import type { ImageMemory } from "./image-check.ts";
 import { checkImage } from "./image-check.ts";
 import { missing, provisionText } from "./provision.ts";
-import { isGone, removeContainer, stateOf } from "./remove.ts";
+import { isGone, locate, removeContainer, stateOf } from "./remove.ts";
 
 export interface StartOptions {
   readonly engine: Engine;
@@ -28,13 +28,20 @@ export async function startContainer(
   ctx: PluginContext,
 ): Promise<readonly Notice[]> {
   const { files } = machineOf(ctx);
-  const name = containerName(spec.instance);
+  const name = await clearName(spec.instance, ctx);
   const operator = await operatorOf(spec.home, ctx);
-  await clearName(name, ctx);
   await settleLogin(spec.home, spec.grant.login, files);
   for (const folder of ["claude", "home"]) await files.makeFolder(`${spec.home}/${folder}`);
   const truecolor = /^(truecolor|24bit)$/.test(ctx.host.env["COLORTERM"] ?? "");
-  const args = runArguments({ spec, engine, operator, pidsLimit, truecolor, state: files.state });
+  const args = runArguments({
+    spec,
+    name,
+    engine,
+    operator,
+    pidsLimit,
+    truecolor,
+    state: files.state,
+  });
   const provision = await provisionText(spec, files);
   throwIfAborted(ctx.signal);
 
@@ -42,7 +49,7 @@ export async function startContainer(
   const calm = { ...ctx, signal: new AbortController().signal };
   try {
     const started = await docker(calm, args, { limitMs: 120_000 });
-    if (started.code !== 0) throw runFailed(spec, started);
+    if (started.code !== 0) throw runFailed(spec, name, started);
     throwIfAborted(ctx.signal);
     await execute(spec, name, provision.text, ctx);
     const checks = await checkImage(spec, name, memory, ctx);
@@ -71,13 +78,13 @@ async function operatorOf(home: string, ctx: PluginContext): Promise<User> {
   return { uid, gid: asked.code === 0 && gid >= 0 ? gid : uid };
 }
 
-/** Whether an instance may be started is the caller's decision; what is left of an earlier start goes. */
-async function clearName(name: string, ctx: PluginContext): Promise<void> {
-  const state = await stateOf(name, ctx);
-  if (!state) return;
-  const home = state.labels[labels.home];
-  if (home !== machineOf(ctx).files.state) throw nameTaken(name, home);
-  await removeContainer(name, ctx);
+/** The name to take. Whether an instance may be started is the caller's decision; what is left of an earlier start goes. */
+async function clearName(instance: string, ctx: PluginContext): Promise<string> {
+  const { name, state } = await locate(instance, ctx);
+  const home = state?.labels[labels.home];
+  if (state && home !== machineOf(ctx).files.state) throw nameTaken(name, home);
+  if (state) await removeContainer(name, ctx);
+  return name;
 }
 
 function nameTaken(name: string, home: string | undefined): JackinError {
@@ -90,10 +97,11 @@ function nameTaken(name: string, home: string | undefined): JackinError {
 
 function runFailed(
   spec: StartSpec,
+  name: string,
   result: { readonly code: number; readonly stdout: string; readonly stderr: string },
 ): JackinError {
   const { stderr } = result;
-  if (/is already in use/.test(stderr)) return nameTaken(containerName(spec.instance), undefined);
+  if (/is already in use/.test(stderr)) return nameTaken(name, undefined);
   if (/bind source path does not exist|no such file or directory.*mount/i.test(stderr))
     return new JackinError({
       code: "start-failed",
