@@ -1,5 +1,5 @@
 /** What an agent has inside its container, seen from there. */
-import { docker } from "./operator.ts";
+import { docker, eventually } from "./operator.ts";
 
 export interface Inside {
   /** `.credentials.json` of the credential folder that memory holds. */
@@ -14,6 +14,9 @@ export async function lookInside(container: string): Promise<Inside> {
     const text = await inside(container, `cat ${path} 2>/dev/null || true`);
     return text === "" ? undefined : JSON.parse(text);
   };
+  // The shell that starts the agent becomes it only after it has read the environment.
+  const isAgent = "grep -qa ^claude /proc/$(cat /jackin/run/pid)/cmdline && echo yes";
+  await eventually("the agent's process", () => inside(container, isAgent).catch(() => undefined));
   const environ = await inside(container, "tr '\\0' '\\n' < /proc/$(cat /jackin/run/pid)/environ");
   return {
     forwarded: await read("/jackin/run/credentials/.credentials.json"),

@@ -77,7 +77,7 @@ export function testModes(who: string, options: () => Promise<Omit<OperatorOptio
         const outcome = await load("--auth", mode, "--detach");
         expect(outcome).toMatchObject({ code: 0, stdout: "app\n" });
         expect(outcome.stderr.split("\n")).toContain(lines[mode]);
-        const seen = await lookInside("jackin-app");
+        const seen = await lookInside(await operator.container("app"));
         const host = JSON.parse(await hostFile()) as {
           claudeAiOauth: { accessToken: string; scopes: string[] };
         };
@@ -97,7 +97,7 @@ export function testModes(who: string, options: () => Promise<Omit<OperatorOptio
         } else expect(seen.forwarded).toBeUndefined();
         if (!planted) {
           await inside(
-            "jackin-app",
+            await operator.container("app"),
             `umask 077; echo '${JSON.stringify(inContainer)}' > /jackin/claude/.credentials.json`,
           );
           planted = true;
@@ -122,12 +122,12 @@ export function testModes(who: string, options: () => Promise<Omit<OperatorOptio
       };
       await load("--auth", "ignore", "--detach");
       await inside(
-        "jackin-app",
+        await operator.container("app"),
         `echo '${JSON.stringify(stale)}' > /jackin/claude/.credentials.json`,
       );
       await operator.jackin(["eject", "app"]);
       await load("--auth", "token", "--detach");
-      const seen = await lookInside("jackin-app");
+      const seen = await lookInside(await operator.container("app"));
       expect([seen.own, seen.forwarded, seen.env["CLAUDE_CODE_OAUTH_TOKEN"]]).toEqual([
         undefined,
         undefined,
@@ -165,7 +165,7 @@ export function testModes(who: string, options: () => Promise<Omit<OperatorOptio
       const renewals = () => lab.seen.filter((call) => call.kind === "renewal").length;
       const had = renewals();
       const turn = await inside(
-        "jackin-app",
+        await operator.container("app"),
         "CLAUDE_SECURESTORAGE_CONFIG_DIR=/jackin/run/credentials ANTHROPIC_BASE_URL=" +
           lab.forContainers.env["ANTHROPIC_BASE_URL"] +
           " claude -p ping || echo code $?",
@@ -208,7 +208,9 @@ export function testModes(who: string, options: () => Promise<Omit<OperatorOptio
       const first = await operator.jackin(["load", "one", "--detach"]);
       expect(first.code).toBe(0);
       expect(first.stderr).not.toMatch(/one.*two|two.*one/);
-      expect((await lookInside("jackin-one")).forwarded).toEqual(JSON.parse(await hostFile()));
+      expect((await lookInside(await operator.container("one"))).forwarded).toEqual(
+        JSON.parse(await hostFile()),
+      );
       const second = await operator.jackin(["load", "two", "--detach"]);
       expect(second.code).toBe(0);
       expect(second.stderr).toMatch(/\btwo\b.*\bone\b|\bone\b.*\btwo\b/);

@@ -34,8 +34,11 @@ describe.skipIf(process.getuid!() !== 0)("an ordinary operator", () => {
       code: 0,
       stdout: "app\n",
     });
-    expect((await inside("jackin-app", "id -u")).trim()).toBe(String(uid));
-    await inside("jackin-app", `mkdir ${app}/made && echo hi > ${app}/made/file`);
+    expect((await inside(await operator.container("app"), "id -u")).trim()).toBe(String(uid));
+    await inside(
+      await operator.container("app"),
+      `mkdir ${app}/made && echo hi > ${app}/made/file`,
+    );
     for (const path of [
       join(app, "made"),
       join(app, "made/file"),

@@ -49,6 +49,8 @@ export interface Operator extends AsyncDisposable {
   /** Writes `config.toml` and after it the lab's variables as `[env]`, unless `bare`. */
   configure(toml: string, options?: { bare?: boolean }): Promise<void>;
   jackin(args: readonly string[], init?: CallInit): Promise<Outcome>;
+  /** The name of an instance's container. */
+  container(instance: string): Promise<string>;
   /** The names of this operator's containers, running or not. */
   containers(): Promise<readonly string[]>;
 }
@@ -100,15 +102,13 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     return { code, ...output };
   }
 
-  async function containers(): Promise<readonly string[]> {
-    const { stdout } = await run("docker", [
-      "ps",
-      "-a",
-      "--filter",
+  async function containers(instance?: string): Promise<readonly string[]> {
+    const labels = [
       `label=jackin.home=${state}`,
-      "--format",
-      "{{.Names}}",
-    ]);
+      ...(instance === undefined ? [] : [`label=jackin.instance=${instance}`]),
+    ];
+    const filters = labels.flatMap((label) => ["--filter", label]);
+    const { stdout } = await run("docker", ["ps", "-a", ...filters, "--format", "{{.Names}}"]);
     return stdout.split("\n").filter(Boolean);
   }
 
@@ -118,7 +118,12 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     env,
     command,
     jackin,
-    containers,
+    containers: () => containers(),
+    async container(instance) {
+      const [name] = await containers(instance);
+      if (name === undefined) throw new Error(`no container of ${instance}`);
+      return name;
+    },
     async own() {
       if (as) await run("chown", ["-R", `${as.uid}:${as.gid}`, home]);
     },

@@ -35,7 +35,7 @@ it("finishes the turn when its terminal is killed in the middle, and hardline sh
     prompt.includes("first question") ? "the first answer" : "another answer";
   await jackin("load");
   await terminal.until(ready);
-  const pid = await inside("jackin-app", "cat /jackin/run/pid");
+  const pid = await inside(await operator.container("app"), "cat /jackin/run/pid");
   const release = lab.hold();
   await terminal.press("first question", "Enter");
   await lab.until(
@@ -49,7 +49,7 @@ it("finishes the turn when its terminal is killed in the middle, and hardline sh
   await jackin("hardline");
   const screen = await terminal.until("the first answer");
   expect(screen).toContain("first question");
-  expect(await inside("jackin-app", "cat /jackin/run/pid")).toBe(pid);
+  expect(await inside(await operator.container("app"), "cat /jackin/run/pid")).toBe(pid);
   await terminal.press("second question", "Enter");
   await terminal.until("another answer");
 });
@@ -64,7 +64,7 @@ it("follows the size of the terminal", async () => {
     await terminal.resize(columns, rows);
     await eventually(`${columns}x${rows} inside`, async () => {
       const size = await inside(
-        "jackin-app",
+        await operator.container("app"),
         "tmux -S /jackin/run/tmux display-message -p '#{window_width}x#{window_height}'",
       );
       return size.trim() === `${columns}x${rows}`;
@@ -88,7 +88,7 @@ it("gives the terminal back after a detach, an exit and a crash, with the agent'
 
   await jackin("load");
   await terminal.until(ready);
-  await inside("jackin-app", "kill -9 $(cat /jackin/run/pid)");
+  await inside(await operator.container("app"), "kill -9 $(cat /jackin/run/pid)");
   await terminal.until("rc=137");
   await terminal.expectRestored();
 
