@@ -1,7 +1,14 @@
 // A double of the 1Password CLI: the calls that the plugin may make, in the exact form it may make them, and nothing else.
 // Plain JavaScript, so that the system's Node 20 runs it. State and record: see op.ts.
 import { createHash, randomBytes } from "node:crypto";
-import { appendFileSync, fstatSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  fstatSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const stateFile = process.env.OP_DOUBLE_STATE;
@@ -115,6 +122,7 @@ async function run() {
     throw undocumented("account list takes no --account");
 
   await sleep(state.latencyMs ?? 0);
+  while (state.waitWhile && existsSync(state.waitWhile)) await sleep(20);
   const names = Object.keys(state.accounts ?? {});
   const lists = words[0] === "account";
   const fault =

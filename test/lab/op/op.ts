@@ -20,6 +20,8 @@ export interface OpState {
   readonly accounts: Readonly<Record<string, OpAccount>>;
   /** How long each call takes beside its own start, in ms. Default 0. */
   readonly latencyMs?: number;
+  /** A call that finds this file goes on once it is gone. */
+  readonly waitWhile?: string;
   /** What every call meets. `no-answer` hangs until it is killed. */
   readonly fault?: OpFault;
   /** What a single reference meets. */
