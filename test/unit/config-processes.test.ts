@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -28,13 +29,23 @@ beforeAll(async () => {
   });
   script = join(folder, "edit-process.cjs");
 }, 60_000);
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(async () => {
+  // After a failure some go on.
+  for (const child of running) child.kill("SIGKILL");
+  await Promise.all([...running].map((child) => once(child, "exit")));
+  await rm(folder, { recursive: true });
+});
+
+const running = new Set<ChildProcess>();
 
 function start(home: string, path: string, ...args: string[]) {
-  return spawn(process.execPath, [script, path, ...args], {
+  const child = spawn(process.execPath, [script, path, ...args], {
     env: { PATH: process.env["PATH"], HOME: home },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  return child;
 }
 
 describe("processes that edit the configuration at once", () => {
