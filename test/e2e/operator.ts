@@ -150,7 +150,8 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     async [Symbol.asyncDispose]() {
       const left = await containers();
       if (left.length > 0) await run("docker", ["rm", "-f", ...left]);
-      await rm(home, { recursive: true, force: true });
+      // What was just stopped may still write its last file.
+      await rm(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     },
   };
 }

@@ -117,6 +117,8 @@ base_image() {
       fail "debootstrap failed; its log is above"
     fi
     rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/* "$work"/root/usr/share/doc/* "$work"/root/usr/share/man/*
+    # As the real slim image has it: dpkg need not wait for the disk in an image that is thrown away when it fails.
+    echo force-unsafe-io >"$work/root/etc/dpkg/dpkg.cfg.d/docker-apt-speedup"
     mkdir -p "$cache"
     tar -C "$work/root" -cf "$cache/$suite.tar.part" .
     mv "$cache/$suite.tar.part" "$cache/$suite.tar"
