@@ -28,6 +28,14 @@ export function lineageFrom(pid: number): string[] {
   return status ? [argvOf(pid), ...lineageFrom(status.parent)] : [];
 }
 
-export function argvOf(pid: number): string {
-  return readProc(pid, "cmdline").replaceAll("\0", " ").trim();
+function argvOf(pid: number): string {
+  return showArgv(readProc(pid, "cmdline"));
+}
+
+/** One line; what is far behind the program's name is only noise in a report. */
+export function showArgv(cmdline: string): string {
+  return cmdline
+    .replaceAll(/[\0\s]+/g, " ")
+    .trim()
+    .slice(0, 300);
 }

@@ -14,7 +14,7 @@ export interface Sighting {
   readonly inContainer: boolean;
 }
 
-export interface ProcessWatch {
+export interface ProcessWatch extends AsyncDisposable {
   /** One last look, then everything that was seen, each process once. */
   stop(): Promise<readonly Sighting[]>;
 }
@@ -50,12 +50,16 @@ export async function watchProcesses(canaries: readonly Canary[]): Promise<Proce
     }),
   ]);
   known.stdin.end();
+  const end = () => {
+    child.stdin.end();
+    return ended;
+  };
   return {
     async stop() {
-      child.stdin.end();
-      const code = await ended;
+      const code = await end();
       if (code !== 0) throw new Error(`the watcher ended with ${code}`);
       return seen;
     },
+    [Symbol.asyncDispose]: async () => void (await end()),
   };
 }

@@ -5,7 +5,7 @@
 import { readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Canary } from "./canary.ts";
-import { lineageFrom, readProc, statusOf } from "./proc.ts";
+import { lineageFrom, readProc, showArgv, statusOf } from "./proc.ts";
 import type { Sighting } from "./process-watch.ts";
 
 const worlds = statusOf(process.pid)!.numbers.length;
@@ -47,7 +47,7 @@ function look(pid: number, canaries: readonly Canary[]): void {
         canary: name,
         where,
         pid,
-        lineage: [argv.replaceAll("\0", " ").trim(), ...lineageFrom(status.parent)],
+        lineage: [showArgv(argv), ...lineageFrom(status.parent)],
         inContainer: status.numbers.length > worlds,
       };
       process.stdout.write(`${JSON.stringify(sighting)}\n`);
