@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -190,6 +190,18 @@ describe("the op double", { timeout: 30_000 }, () => {
     await Promise.all(children);
     const inTurn = [0, 10, 20].map((start) => ({ argv: [], env: [], start, end: start + 10 }));
     expect(peakOf(inTurn)).toBe(1);
+  });
+
+  it("holds a call as long as a file is there", async () => {
+    const closed = join(folder, "closed");
+    await writeFile(closed, "");
+    await op.setState({ ...state, waitWhile: closed });
+    const reading = call(["read", "--no-newline", "--", "op://Work/acme-api/token"]);
+    while ((await op.calls()).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await op.setState(state);
+    expect((await op.calls())[0]).not.toHaveProperty("end");
+    await rm(closed);
+    expect((await reading).stdout).toBe("acme-secret-value");
   });
 
   it("is a program of its own for a shell", async () => {
