@@ -463,10 +463,10 @@ describe("who shares the login", () => {
     { instance: "by-token", mode: "token", account: email },
   ];
 
-  it("is told, with the sessions that run on the host", async () => {
+  it("is told as far as it runs on the host; core names the instances", async () => {
     const host = worldOf(stored(), { files: { ...files, ...alive } });
     expect((await grantFrom(host, {}, others)).notices).toEqual([
-      { level: "info", text: "shared with: my-app-2, 1 session on the host" },
+      { level: "info", text: "also used by 1 session on the host" },
     ]);
   });
 
@@ -479,7 +479,7 @@ describe("who shares the login", () => {
       command === "ps" ? { stdout: "   41\n   42\n" } : { code: 44 };
     const host = worldOf(stored(), { platform: "darwin", exec, files });
     expect((await grantFrom(host)).notices).toMatchObject([
-      { text: "shared with: 2 sessions on the host" },
+      { text: "also used by 2 sessions on the host" },
     ]);
     expect(host.calls.at(-1)?.args).toEqual(["-o", "pid=", "-p", "41,42"]);
   });

@@ -41,10 +41,11 @@ export async function noticeSharers(
       other.mode === "sync" && other.account === account && other.instance !== request.instance,
   );
   const sessions = await countHostSessions(place, ctx);
-  const sharers = others.map((other) => other.instance);
-  if (sessions > 0) sharers.push(`${sessions} session${sessions === 1 ? "" : "s"} on the host`);
+  const host = sessions > 0 ? [`${sessions} session${sessions === 1 ? "" : "s"} on the host`] : [];
+  const sharers = [...others.map((other) => other.instance), ...host];
   if (sharers.length === 0) return [];
-  if (!copies) return [{ level: "info", text: `shared with: ${sharers.join(", ")}` }];
+  // Core names the instances that share a forwarded login; what runs on the host only this plugin knows.
+  if (!copies) return host.map((text) => ({ level: "info", text: `also used by ${text}` }));
   const text = `${[request.instance, ...sharers].join(", ")} hold copies of one login${account ? ` (${account})` : ""}: the first that renews it logs the others and the host out`;
   return [{ level: "warning", text, next: 'set refresh = "host" under [claude.sync]' }];
 }
