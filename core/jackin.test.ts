@@ -12,6 +12,7 @@ import type {
   Host,
   SecretAnswer,
   SecretResolver,
+  StartSpec,
 } from "./index.ts";
 import { createJackin, createSecret, JackinError } from "./index.ts";
 
@@ -72,14 +73,15 @@ function setUp(
     process: { id: "me:1", isAlive: async () => init.alive?.() ?? true },
   };
   const store = createStoreDouble();
-  const plugins = [runtime, sync.made, ignore.made, token.made, env];
+  const other = createRuntimeDouble({ runtime: "other" });
+  const plugins = [runtime, other, sync.made, ignore.made, token.made, env];
   const jackin = createJackin({
     host,
     plugins,
     store,
     config: async () => ({ config, notices: [] }),
   });
-  return { jackin, runtime, sync, token, ignore, host: double, store };
+  return { jackin, runtime, other, sync, token, ignore, host: double, store };
 }
 
 const app: Config = { workspaces: { "my-app": { workdir: "/w/app" } } };
@@ -308,6 +310,81 @@ describe("instances", () => {
     await expect(jackin.load({ target: "my-app" })).resolves.toMatchObject({
       instance: { instance: "my-app" },
     });
+  });
+
+  it("knows what runs although its launch was killed", async () => {
+    let alive = true;
+    const entered = Promise.withResolvers<void>();
+    const onStart = (spec: StartSpec) => {
+      if (!alive) return undefined;
+      made.runtime.running.set(spec.instance, spec);
+      entered.resolve();
+      return new Promise<void>(() => {});
+    };
+    const made = setUp(app, { alive: () => alive, runtime: { onStart } });
+    void made.jackin.load({ target: "my-app" });
+    await entered.promise;
+    alive = false;
+    expect((await made.jackin.status()).instances).toMatchObject([{ state: "running" }]);
+    await expect(made.jackin.exile()).resolves.toEqual(["my-app"]);
+    expect(made.runtime.running.size).toBe(0);
+    await expect(made.jackin.load({ target: "my-app" })).resolves.toMatchObject({
+      instance: { instance: "my-app" },
+    });
+  });
+
+  it("knows what runs although its stop failed", async () => {
+    const { jackin, runtime } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    const { stop } = runtime;
+    runtime.stop = () => Promise.reject(new Error("no answer"));
+    await expect(jackin.eject("my-app")).rejects.toThrow("no answer");
+    runtime.stop = stop;
+    expect((await jackin.status()).instances).toMatchObject([{ state: "running" }]);
+    await expect(jackin.exile()).resolves.toEqual(["my-app"]);
+    expect(runtime.running.size).toBe(0);
+  });
+
+  it("does not give an instance of one runtime to another", async () => {
+    const { jackin, runtime, other } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    await jackin.eject("my-app");
+    await jackin.load({ target: "my-app", runtime: "other" });
+    expect(other.starts).toMatchObject([{ instance: "my-app-2" }]);
+    await jackin.load({ target: "my-app" });
+    expect(runtime.starts).toMatchObject([{ instance: "my-app" }, { instance: "my-app" }]);
+  });
+
+  it("says that it was cancelled when it is while all are stopped", async () => {
+    const abort = new AbortController();
+    const { jackin, runtime } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    runtime.stop = () => (abort.abort(), Promise.reject(new Error("killed")));
+    await expect(jackin.exile({ signal: abort.signal })).rejects.toMatchObject({
+      code: "cancelled",
+    });
+  });
+
+  it("keeps the state that an instance without a record has when its launch fails", async () => {
+    const { jackin, host } = setUp(app, {
+      runtime: { onStart: () => Promise.reject(new Error("boom")) },
+    });
+    const login = "/home/me/.jackin/instances/my-app/claude/.credentials.json";
+    host.disk.set(login, "its own login");
+    await expect(jackin.load({ target: "my-app" })).rejects.toThrow("boom");
+    expect(host.disk.get(login)).toBe("its own login");
+  });
+
+  it("leaves a successor alone when a prompt's instance was ejected and taken over", async () => {
+    const { jackin, runtime } = setUp(app);
+    runtime.run = async () => {
+      await jackin.eject("my-app");
+      await jackin.load({ target: "my-app" });
+      return { code: 137, stdout: "" };
+    };
+    await jackin.print({ target: "my-app" }, { capture: true });
+    expect([...runtime.running.keys()]).toEqual(["my-app"]);
+    expect((await jackin.status()).instances).toMatchObject([{ state: "running" }]);
   });
 
   it("leaves nothing of a first launch that failed", async () => {

@@ -1,6 +1,7 @@
 import type { Config } from "./config.ts";
 import type { Host, Notice, Plugin, PluginContext, Runtime, StateStore } from "./contracts.ts";
 import { JackinError, throwIfAborted, toJackinError } from "./error.ts";
+import type { InstanceRecord } from "./instances.ts";
 import { forgetInstance, readInstance, writeInstance } from "./instances.ts";
 import type { LaunchRequest } from "./launch.ts";
 import { ofKind, planLaunch, resolveLaunch } from "./launch.ts";
@@ -108,14 +109,14 @@ export function createJackin(options: JackinOptions): Jackin {
     return takeRoster(store, runtimes, host, ctx);
   }
 
-  function load(request: LaunchRequest, call: CallOptions = {}): Promise<Launched> {
-    return launch(request, true, context(call));
+  async function load(request: LaunchRequest, call: CallOptions = {}): Promise<Launched> {
+    return (await launch(request, true, context(call))).launched;
   }
 
   async function print(request: LaunchRequest, call: PrintOptions): Promise<Printed> {
     const ctx = context(call);
-    const launched = await launch({ ...request, args: [] }, false, ctx);
-    const { instance, runtime } = launched.instance;
+    const { launched, record } = await launch({ ...request, args: [] }, false, ctx);
+    const { instance, runtime } = record;
     try {
       call.onLaunched?.(launched);
       const result = await runtimeOf(runtime).run(
@@ -124,7 +125,7 @@ export function createJackin(options: JackinOptions): Jackin {
       );
       return { ...launched, ...result };
     } finally {
-      await takeDown(instance, runtime, context());
+      if (!(await isTakenOver(record))) await takeDown(instance, runtime, context());
     }
   }
 
@@ -132,7 +133,7 @@ export function createJackin(options: JackinOptions): Jackin {
     request: LaunchRequest,
     session: boolean,
     ctx: PluginContext,
-  ): Promise<Launched> {
+  ): Promise<{ readonly launched: Launched; readonly record: InstanceRecord }> {
     const { config: current, notices } = await config();
     const plan = await planLaunch(current, request, plugins, host);
     const probe = await plan.runtime.probe(ctx);
@@ -153,7 +154,9 @@ export function createJackin(options: JackinOptions): Jackin {
     );
     const { record, grant, others } = reservation;
     const { instance, workdir } = record;
+    let isNew = false;
     try {
+      isNew = (await host.files?.stat(homeOf(instance))) === undefined;
       await host.files?.makeFolder(homeOf(instance));
       const started = await plan.runtime.start(
         {
@@ -177,7 +180,7 @@ export function createJackin(options: JackinOptions): Jackin {
       const sharers = others.filter(
         (other) => other.mode === record.mode && other.account === record.account,
       );
-      return {
+      const launched: Launched = {
         instance: { ...toStatus(record), state: "running" },
         line: grant.line,
         sharedWith: grant.login === "forwarded" ? sharers.map((other) => other.instance) : [],
@@ -190,21 +193,28 @@ export function createJackin(options: JackinOptions): Jackin {
           started.notices,
         ].flat(),
       };
+      return { launched, record };
     } catch (error) {
-      await undo(reservation, plan.runtime.runtime);
+      await undo(reservation, isNew);
       throw toJackinError(error, "start-failed", `[${plan.runtime.name}] `);
     }
   }
 
   /** After a failed launch nothing runs, and what only this launch made is gone. */
-  async function undo({ record, fresh }: Reservation, runtime: string): Promise<void> {
-    const now = await readInstance(store, record.instance);
-    const takenOver = now?.launcher !== undefined && now.launcher !== record.launcher;
-    if (takenOver) return;
-    await takeDown(record.instance, runtime, context()).catch(() => undefined);
+  async function undo({ record, fresh }: Reservation, isNew: boolean): Promise<void> {
+    const { instance, runtime } = record;
+    if (await isTakenOver(record)) return;
+    await takeDown(instance, runtime, context()).catch(() => undefined);
     if (!fresh) return;
-    await host.files?.remove(homeOf(record.instance)).catch(() => undefined);
-    await forgetInstance(store, record.instance);
+    // A folder without a record may hold a login of an earlier time.
+    if (isNew) await host.files?.remove(homeOf(instance)).catch(() => undefined);
+    await forgetInstance(store, instance);
+  }
+
+  /** It was ejected meanwhile, and a later launch has the instance now. */
+  async function isTakenOver({ instance, launcher }: InstanceRecord): Promise<boolean> {
+    const now = await readInstance(store, instance);
+    return now?.launcher !== undefined && now.launcher !== launcher;
   }
 
   async function attach(
@@ -246,6 +256,7 @@ export function createJackin(options: JackinOptions): Jackin {
         : [],
     );
     if (failures.length === 0) return live.map((item) => item.instance);
+    throwIfAborted(ctx.signal);
     throw new JackinError({
       code: "host-failed",
       message: `Not all could be stopped:\n${failures.join("\n")}`,

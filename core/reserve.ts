@@ -43,7 +43,10 @@ export async function reserve(
   });
   const { records, instances, isLive } = await takeRoster(store, runtimes, host, ctx);
   const own = records.filter(
-    (record) => record.key === plan.target.key && record.role === plan.role,
+    (record) =>
+      record.key === plan.target.key &&
+      record.role === plan.role &&
+      record.runtime === plan.runtime.runtime,
   );
   const idle = own.find((record) => !isLive(record.instance));
   const instance =

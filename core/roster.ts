@@ -58,6 +58,12 @@ export async function takeRoster(
   );
   const recorded = await Promise.all(records.map(stateOf));
   const known = new Set(records.map((record) => record.instance));
+  // Runs although its launch was killed or its stop failed: to be seen and stopped, and free for the next launch.
+  const abandoned = new Set(
+    records
+      .filter((record, index) => record.phase !== "running" && recorded[index]!.state === "running")
+      .map((record) => record.instance),
+  );
   const instances = [
     ...recorded,
     ...found.filter((item) => !known.has(item.instance)).map(fromLabels),
@@ -67,7 +73,10 @@ export async function takeRoster(
     instances,
     notices: missed.map((list) => list.notice!),
     isLive: (instance) =>
-      instances.some((item) => item.instance === instance && item.state !== "stopped"),
+      instances.some(
+        (item) =>
+          item.instance === instance && item.state !== "stopped" && !abandoned.has(instance),
+      ),
   };
 
   async function stateOf(record: InstanceRecord): Promise<InstanceStatus> {
@@ -75,15 +84,14 @@ export async function takeRoster(
   }
 
   async function judge(record: InstanceRecord): Promise<InstanceStatus["state"]> {
-    if (record.phase === "stopped") return "stopped";
-    if (missed.some((list) => list.runtime === record.runtime)) return "unknown";
-    if (record.phase === "starting") {
-      const launcher = record.launcher?.split(" ")[0];
-      return launcher !== undefined && (await host.process?.isAlive(launcher))
-        ? "starting"
-        : "stopped";
-    }
-    return found.some((item) => item.instance === record.instance && item.running)
+    if (record.phase !== "stopped" && missed.some((list) => list.runtime === record.runtime))
+      return "unknown";
+    const launcher = record.phase === "starting" && record.launcher?.split(" ")[0];
+    if (launcher && (await host.process?.isAlive(launcher))) return "starting";
+    return found.some(
+      ({ instance, runtime, running }) =>
+        instance === record.instance && runtime === record.runtime && running,
+    )
       ? "running"
       : "stopped";
   }
