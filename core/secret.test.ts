@@ -20,6 +20,12 @@ describe("Secret", () => {
 });
 
 describe("Redactor", () => {
+  it("takes a value that is no well-formed text", () => {
+    const redactor = createRedactor();
+    redactor.add(createSecret("canary-canary-canary-\ud800"));
+    expect(redactor.redact("a canary-canary-canary-\ud800 b")).toBe("a *** b");
+  });
+
   it("hides a secret as it is, in JSON, in base64 and trimmed", () => {
     const redactor = createRedactor();
     redactor.add(createSecret(`${canary}\n`));

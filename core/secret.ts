@@ -60,7 +60,7 @@ function printedForms(value: string): string[] {
     trimmed,
     json,
     ...lines,
-    ...lines.map((line) => encodeURIComponent(line)),
+    ...lines.map((line) => encodeURIComponent(line.toWellFormed())),
     base64(value),
     base64(trimmed),
   ].filter((form) => form.trim().length >= shortest);
