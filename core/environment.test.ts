@@ -162,18 +162,26 @@ describe("resolveEntries", () => {
   });
 
   it("refuses values that no process can be given", async () => {
-    const op = resolver("op", (reference) =>
-      value(reference.endsWith("nul") ? "a\0b" : "x".repeat(5_000_000)),
-    );
-    await expect(
+    const values: Record<string, string> = {
+      nul: "a\0b",
+      big: "x".repeat(5_000_000),
+      wide: "é".repeat(65_535),
+      // With its name, `=` and the NUL at its end, the longest string that Linux takes.
+      fits: "x".repeat(131_069),
+      over: "x".repeat(131_070),
+    };
+    const op = resolver("op", (reference) => value(values[reference.split("/").at(-1)!]!));
+    const resolving = (...keys: string[]) =>
       resolveEntries(
-        [entry("A", "op://v/i/nul"), entry("B", "op://v/i/big")],
+        keys.map((key, index) => entry("ABC"[index]!, `op://v/i/${key}`)),
         [op.made],
         context(),
-      ),
-    ).rejects.toThrow(
-      /A \(global\): the value \(op:\/\/v\/i\/nul\) holds a NUL character\n {2}B \(global\): .* has 5000000 characters; the limit is 131072/,
+      );
+    await expect(resolving("nul", "big", "wide")).rejects.toThrow(
+      /A \(global\): the value \(op:\/\/v\/i\/nul\) holds a NUL character\n {2}B \(global\): .* has 5000003 bytes with its name; the limit is 131072\n {2}C \(global\): .* has 131073 bytes/,
     );
+    await expect(resolving("over")).rejects.toThrow("131073 bytes");
+    await expect(resolving("fits")).resolves.toHaveLength(1);
   });
 
   it("makes every resolved secret known to the redactor, and literals with a secret's name", async () => {

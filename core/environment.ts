@@ -20,7 +20,7 @@ export interface Wanted extends EnvEntry {
   readonly mayBeAbsent?: boolean;
 }
 
-/** Linux takes no environment string longer than this (`MAX_ARG_STRLEN`), in bytes. */
+/** bytes; Linux takes no longer `NAME=value`, its closing NUL counted (`MAX_ARG_STRLEN`) */
 const longest = 128 * 1024;
 
 /**
@@ -72,10 +72,11 @@ export async function resolveEntries(
 
   function accept(entry: Wanted, value: Secret, source: string): void {
     const text = value.reveal();
+    const size = new TextEncoder().encode(`${entry.key}=${text}\0`).length;
     const bad = text.includes("\0")
       ? "holds a NUL character"
-      : text.length > longest
-        ? `has ${text.length} characters; the limit is ${longest}`
+      : size > longest
+        ? `has ${size} bytes with its name; the limit is ${longest}`
         : undefined;
     if (bad)
       failures.push({
