@@ -41,6 +41,7 @@ export type {
   Printed,
   PrintOptions,
 } from "./jackin.ts";
+export { outranking } from "./launch.ts";
 export type { LaunchRequest } from "./launch.ts";
 export { migrate } from "./migrate.ts";
 export type { Change, Migrated } from "./migrate.ts";

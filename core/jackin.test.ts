@@ -150,10 +150,22 @@ describe("load", () => {
     [{ target: "my-app", mode: "snyc" }, "usage", 'Unknown mode "snyc". Did you mean "sync"?'],
     [{ target: "my-app", runtime: "vm" }, "usage", 'Unknown runtime "vm".'],
     [{ target: "/home/me" }, "usage", "/home/me cannot be a workspace"],
+    [{ target: "/w/logins" }, "usage", "/w/logins cannot be a workspace: /w/logins/claude, which"],
+    [{ target: "/w/keys" }, "usage", "/w/keys cannot be a workspace: ~/keys, which"],
     [{ target: "/home/me/.jackin/instances" }, "not-found", "No workspace and no folder"],
     [{}, "usage", "Name a workspace or a folder."],
   ])("refuses %j", async (request, code, message) => {
-    const { jackin, runtime, store } = setUp(app);
+    const env = {
+      CLAUDE_CONFIG_DIR: "/w/logins/claude",
+      CLAUDE_SECURESTORAGE_CONFIG_DIR: "~/keys",
+    };
+    const files = {
+      ...folders,
+      "/w/logins/claude/file": "",
+      "/home/me/keys": { link: "/w/keys" },
+      "/w/keys/file": "",
+    };
+    const { jackin, runtime, store } = setUp(app, { host: { env, files } });
     await expect(jackin.load(request)).rejects.toMatchObject({
       code,
       message: expect.stringContaining(message),
@@ -248,16 +260,19 @@ describe("the token", () => {
     },
   );
 
-  it("warns of a variable that outranks every mode", async () => {
-    const { jackin } = setUp({ ...app, env: { ANTHROPIC_API_KEY: "x" } });
-    const { notices } = await jackin.load({ target: "my-app" });
-    expect(notices).toEqual([
-      expect.objectContaining({
-        level: "warning",
-        text: expect.stringContaining("ANTHROPIC_API_KEY (global) outranks"),
-      }),
-    ]);
-  });
+  it.each(["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK"])(
+    "warns of %s, which outranks every mode",
+    async (name) => {
+      const { jackin } = setUp({ ...app, env: { [name]: "x" } });
+      const { notices } = await jackin.load({ target: "my-app" });
+      expect(notices).toEqual([
+        expect.objectContaining({
+          level: "warning",
+          text: expect.stringContaining(`${name} (global) outranks`),
+        }),
+      ]);
+    },
+  );
 });
 
 describe("instances", () => {
@@ -497,6 +512,25 @@ describe("instances", () => {
       "remove /home/me/.jackin/instances/my-app-2",
     ]);
     expect([...store.items.keys()]).toEqual(["instances:project"]);
+  });
+
+  it("never purges while a launch takes an instance", async () => {
+    const { jackin, runtime, host } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    await jackin.eject("my-app");
+    const locked: string[] = [];
+    Object.assign(jackin.host, {
+      lock: async (name: string) => {
+        locked.push(name);
+        return { [Symbol.asyncDispose]: async () => void locked.pop() };
+      },
+    });
+    const seen: string[][] = [];
+    runtime.stop = async () => void seen.push([...locked]);
+    await jackin.purge("my-app");
+    expect(seen).toEqual([["instances"]]);
+    expect(locked).toEqual([]);
+    expect(host.changes.at(-1)).toBe("remove /home/me/.jackin/instances/my-app");
   });
 
   it("runs one prompt, answers its exit code and leaves nothing running", async () => {

@@ -7,7 +7,7 @@ import type { LaunchRequest } from "./launch.ts";
 import { ofKind, planLaunch, resolveLaunch } from "./launch.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Reservation } from "./reserve.ts";
-import { reserve } from "./reserve.ts";
+import { lockInstances, reserve } from "./reserve.ts";
 import type { InstanceStatus, Roster, Status } from "./roster.ts";
 import { takeRoster, toLabels, toStatus } from "./roster.ts";
 import type { Redactor } from "./secret.ts";
@@ -266,6 +266,7 @@ export function createJackin(options: JackinOptions): Jackin {
 
   async function purge(target: string, call: CallOptions = {}): Promise<readonly string[]> {
     const ctx = context(call);
+    await using _lock = await lockInstances(ctx);
     const { instances } = await roster(ctx);
     const named = instances.filter((item) => item.instance === target);
     const chosen = named.length > 0 ? named : instances.filter((item) => item.workspace === target);

@@ -108,8 +108,16 @@ export async function resolveLaunch(
 }
 
 /** Claude Code prefers these variables to whatever a mode provides (documented precedence). */
+export const outranking: readonly string[] = [
+  "ANTHROPIC_API_KEY",
+  "ANTHROPIC_AUTH_TOKEN",
+  "CLAUDE_CODE_USE_BEDROCK",
+  "CLAUDE_CODE_USE_VERTEX",
+  "CLAUDE_CODE_USE_FOUNDRY",
+];
+
 function outranks({ entry }: Resolved, mode: string): Notice[] {
-  if (entry.key !== "ANTHROPIC_API_KEY" && entry.key !== "ANTHROPIC_AUTH_TOKEN") return [];
+  if (!outranking.includes(entry.key)) return [];
   const text = `${entry.key} (${entry.scope}) outranks what mode ${mode} provides: Claude Code uses it instead`;
   return [
     { level: "warning", text, next: `Remove ${entry.key} from that scope if it is not meant.` },

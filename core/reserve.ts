@@ -37,10 +37,7 @@ export async function reserve(
   ctx: PluginContext,
 ): Promise<Reservation> {
   const { store, runtimes, host } = machine;
-  await using _lock = await host.lock?.("instances", {
-    signal: ctx.signal,
-    onWait: (owner) => ctx.progress(`waiting for ${owner}`),
-  });
+  await using _lock = await lockInstances(ctx);
   const { records, instances, isLive } = await takeRoster(store, runtimes, host, ctx);
   const own = records.filter(
     (record) =>
@@ -87,6 +84,16 @@ export async function reserve(
   const notices =
     company.length === 0 ? granted.notices : [...granted.notices, oneMore(plan, company)];
   return { record, grant: { ...granted, notices }, others, fresh: idle === undefined };
+}
+
+/** Who decides what becomes of an instance holds this. */
+export async function lockInstances({
+  host,
+  signal,
+  progress,
+}: PluginContext): Promise<AsyncDisposable | undefined> {
+  const onWait = (owner: string) => progress(`waiting for ${owner}`);
+  return await host.lock?.("instances", { signal, onWait });
 }
 
 function freeName(base: string, taken: ReadonlySet<string>): string {

@@ -9,6 +9,7 @@ import type {
 import { toJackinError } from "./error.ts";
 import type { InstanceRecord } from "./instances.ts";
 import { readInstances } from "./instances.ts";
+import { within } from "./within.ts";
 
 export interface InstanceStatus {
   readonly instance: string;
@@ -45,10 +46,11 @@ export async function takeRoster(
   runtimes: readonly Runtime[],
   host: Host,
   ctx: PluginContext,
+  limitMs = 30_000,
 ): Promise<Roster> {
   const [records, lists] = await Promise.all([
     readInstances(store),
-    Promise.all(runtimes.map((runtime) => listOf(runtime, ctx))),
+    Promise.all(runtimes.map((runtime) => listOf(runtime, ctx, limitMs))),
   ]);
   const found = lists.flatMap((list) => list.found);
   const missed = lists.filter(
@@ -103,10 +105,11 @@ interface RuntimeList {
   readonly notice?: Notice;
 }
 
-async function listOf(plugin: Runtime, ctx: PluginContext): Promise<RuntimeList> {
+async function listOf(plugin: Runtime, ctx: PluginContext, limitMs: number): Promise<RuntimeList> {
   const { runtime } = plugin;
   try {
-    const list = await plugin.list(ctx);
+    const limit = { limitMs, signal: ctx.signal, what: `[${plugin.name}] the list of instances` };
+    const list = await within(limit, (signal) => plugin.list({ ...ctx, signal }));
     return { runtime, found: list.map((item) => ({ ...item, runtime })) };
   } catch (error) {
     const { code, message, hint } = toJackinError(error, "host-failed");

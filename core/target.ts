@@ -82,7 +82,9 @@ export async function findTarget(config: Config, query: TargetQuery, host: Host)
 async function refuseLogins(workdir: string, host: Host): Promise<void> {
   if (!host.files) return;
   const { home, state } = host.files;
-  for (const inside of [`${home}/.claude`, state]) {
+  const named = [host.env["CLAUDE_CONFIG_DIR"], host.env["CLAUDE_SECURESTORAGE_CONFIG_DIR"]];
+  for (const inside of [`${home}/.claude`, state, ...named]) {
+    if (!inside) continue;
     const real = (await host.files.resolve(inside)) ?? inside;
     if (
       workdir !== "/" &&

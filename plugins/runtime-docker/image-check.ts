@@ -1,17 +1,8 @@
 import * as v from "valibot";
-import { credentialsFile, quoteShell } from "../../core/index.ts";
+import { credentialsFile, outranking, quoteShell } from "../../core/index.ts";
 import type { HostFiles, Notice, PluginContext, StartSpec } from "../../core/index.ts";
 import { inside } from "./container.ts";
 import { docker, machineOf, parseJson } from "./engine.ts";
-
-/** Variables by which Claude Code passes over what a mode provides. */
-const outranking = [
-  "ANTHROPIC_API_KEY",
-  "ANTHROPIC_AUTH_TOKEN",
-  "CLAUDE_CODE_USE_BEDROCK",
-  "CLAUDE_CODE_USE_VERTEX",
-  "CLAUDE_CODE_USE_FOUNDRY",
-];
 
 /** What is known of an image, by its id: it never changes. */
 const knownSchema = v.object({
