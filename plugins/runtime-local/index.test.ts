@@ -2,7 +2,8 @@ import { chmod, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { JackinError } from "../../core/index.ts";
+import { createSecret, JackinError } from "../../core/index.ts";
+import type { Grant } from "../../core/index.ts";
 import { createNodeHost } from "../../hosts/node/index.ts";
 import { claudeDouble, testRuntime } from "../../test/conformance/runtime.ts";
 import type { RuntimeWorld } from "../../test/conformance/runtime.ts";
@@ -78,6 +79,34 @@ describe("runtime-local", () => {
     expect((await stat(record.run)).mode & 0o777).toBe(0o700);
     await world.runtime.stop("asks", world.context());
     await expect(stat(record.run)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  it("leaves no login behind when its folder could not be filled", async () => {
+    const host = createHostDouble({
+      files: { "/home/me/.jackin/instances/app/file": "" },
+      exec: () => ({}),
+    });
+    const { write } = host.files!;
+    const full = new JackinError({ code: "host-failed", message: "no space is left" });
+    const files = {
+      ...host.files!,
+      write: (path: string, content: string) =>
+        path.endsWith("/env") ? Promise.reject(full) : write(path, content),
+    };
+    const ctx = createContextDouble({ ...host, files });
+    const grant: Grant = {
+      line: "",
+      login: "forwarded",
+      files: [{ name: ".credentials.json", content: createSecret("canary") }],
+      env: {},
+      notices: [],
+    };
+    const home = "/home/me/.jackin/instances/app";
+    const spec = { instance: "app", home, workdir: "/w", image: "", env: {}, args: [], labels: {} };
+    const starting = runtimeLocal().start({ ...spec, grant, session: true }, ctx);
+    await expect(starting).rejects.toBe(full);
+    expect(host.changes.join()).toContain("/credentials/.credentials.json");
+    expect(JSON.stringify([...host.disk])).not.toContain("canary");
   });
 
   it("takes everything from the environment that could sign the agent in as somebody else", () => {

@@ -31,10 +31,16 @@ export async function fillRunFolder(
   await files.remove(run);
   await files.makeFolder(`${run}/credentials`);
   const holder = holderFiles({ run, workdir: spec.workdir, command: ["claude"] });
-  for (const [name, text] of Object.entries(holder)) await files.write(`${run}/${name}`, text);
-  for (const { name, content } of spec.grant.files)
-    await files.write(`${run}/credentials/${name}`, content.reveal());
-  await files.write(`${run}/env`, env);
+  try {
+    for (const [name, text] of Object.entries(holder)) await files.write(`${run}/${name}`, text);
+    for (const { name, content } of spec.grant.files)
+      await files.write(`${run}/credentials/${name}`, content.reveal());
+    await files.write(`${run}/env`, env);
+  } catch (error) {
+    // No record speaks of it yet, so nobody else would take the login away.
+    await files.remove(run);
+    throw error;
+  }
   const text = `This machine has no folder in memory: while it runs, the agent's login is on disk (${run}, readable by you only)`;
   return { run, notices: inMemory ? notices : [...notices, { level: "info", text }] };
 }
