@@ -39,16 +39,27 @@ export function machineOf({ host }: PluginContext): Machine {
   });
 }
 
-/** Runs `docker`, and says what it means when there is none. */
+/** What `docker` may take for an answer where nothing else is said, in ms; `Infinity` is no limit. */
+const usualLimit = 60_000;
+
+/** Runs `docker`, and says what it means when there is none, or when it hangs. */
 export async function docker(
   ctx: PluginContext,
   args: readonly string[],
-  options: ExecOptions = {},
+  { limitMs = usualLimit, ...options }: ExecOptions = {},
 ): Promise<ExecResult> {
   const { exec } = machineOf(ctx);
+  const limit = Number.isFinite(limitMs) ? { limitMs } : {};
   try {
-    return await exec("docker", args, { signal: ctx.signal, ...options });
+    return await exec("docker", args, { signal: ctx.signal, ...limit, ...options });
   } catch (error) {
+    if (error instanceof JackinError && error.code === "timeout")
+      throw new JackinError({
+        code: "timeout",
+        message: `[${owner}] docker ${args[0]}: ${error.message}`,
+        hint: `See whether Docker answers at all: docker info\n${withoutDocker}`,
+        cause: error,
+      });
     if (!isMissing(error)) throw error;
     throw new JackinError({
       code: "runtime-missing",

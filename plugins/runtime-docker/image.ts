@@ -41,6 +41,7 @@ async function build(tag: string, claudeVersion: string, ctx: PluginContext): Pr
     env: { BUILDKIT_PROGRESS: "plain", DOCKER_CLI_HINTS: "false" },
     stdin: dockerfile,
     maxBytes: 64 * 1024 * 1024,
+    limitMs: Infinity,
     onLine: (line) => showLine(line, ctx),
   });
   if (result.code === 0) return;
@@ -59,7 +60,10 @@ async function fetchImage(image: string, ctx: PluginContext): Promise<Prepared> 
     });
   if (await isThere(image, ctx)) return { image };
   ctx.progress(`pulling ${image}`);
-  const result = await docker(ctx, ["pull", image], { onLine: (line) => showLine(line, ctx) });
+  const result = await docker(ctx, ["pull", image], {
+    limitMs: Infinity,
+    onLine: (line) => showLine(line, ctx),
+  });
   if (result.code === 0) return { image };
   throw dockerFailed(
     result,

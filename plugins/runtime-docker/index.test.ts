@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { createSecret, JackinError } from "../../core/index.ts";
 import type { ExecResult, Grant, StartSpec } from "../../core/index.ts";
-import { createContextDouble, createHostDouble } from "../../test/doubles/host.ts";
+import { createContextDouble, createHostDouble, programTooSlow } from "../../test/doubles/host.ts";
 import type { ExecCall } from "../../test/doubles/host.ts";
 import { runArguments } from "./container.ts";
 import { dockerfile } from "./dockerfile.ts";
@@ -236,6 +236,47 @@ describe("start", () => {
     expect(ran().at(-1)).toBe("docker rm -f -v jackin-app");
   });
 
+  it("does with its own container what it does, whoever has the name by then", async () => {
+    const { ctx, ran } = machine({
+      ...version,
+      ...absent,
+      "docker run": { stdout: "0123abcd\n" },
+      "docker exec 0123abcd tmux": { code: 1, stderr: "no such container" },
+    });
+    await expect(runtimeDocker().start(spec, ctx)).rejects.toMatchObject({ code: "start-failed" });
+    const later = ran().slice(ran().findIndex((line) => line.startsWith("docker run")) + 1);
+    expect(later.length).toBeGreaterThan(2);
+    for (const line of later) expect(line).not.toContain("jackin-app");
+    expect(later.at(-1)).toBe("docker rm -f -v 0123abcd");
+  });
+
+  it("waits for the container of a run that was too slow, and for no other", async () => {
+    let removals = 0;
+    const host = createHostDouble({
+      files: { "/home/me/.jackin/instances/app/claude": { kind: "folder" } },
+      exec: ({ args: [verb] }) => {
+        if (verb === "run") throw programTooSlow("docker");
+        if (verb === "rm" && ++removals === 3) return {};
+        if (verb === "version") return version["docker version"];
+        return verb === "info" ? {} : { code: 1, stderr: "Error: No such container: jackin-app" };
+      },
+    });
+    await expect(runtimeDocker().start(spec, createContextDouble(host))).rejects.toMatchObject({
+      code: "timeout",
+    });
+    expect(removals).toBe(3);
+    const failing = machine({
+      ...version,
+      ...absent,
+      "docker run": { code: 125 },
+      "docker rm": { code: 1, stderr: "No such container" },
+    });
+    await expect(runtimeDocker().start(spec, failing.ctx)).rejects.toMatchObject({
+      code: "start-failed",
+    });
+    expect(failing.ran().filter((line) => line.startsWith("docker rm"))).toHaveLength(1);
+  });
+
   it("leaves another home's container of the same name alone and takes a name of its own", async () => {
     const home = "/home/me/.jackin";
     const line = (name: string, jackinHome: string) =>
@@ -250,14 +291,17 @@ describe("start", () => {
     expect(first.ran().filter((command) => /docker (rm|stop)/.test(command))).toEqual([]);
 
     const both = { stdout: [line("jackin-app", "/other"), line(own!, home)].join("\n") };
-    const left = { "docker exec": { code: 90 } };
+    const left = {
+      "docker exec": { code: 90 },
+      "docker container inspect --format {{.Id}}": { stdout: "4567\n" },
+    };
     const later = machine({ ...version, ...left, "docker container inspect": both });
     await runtimeDocker().attach("app", later.ctx);
     await runtimeDocker().stop("app", later.ctx);
     expect(later.ran().filter((command) => /docker (exec|rm|stop)/.test(command))).toEqual([
       `docker exec -it --env TERM=xterm-256color ${own} sh /jackin/run/attach`,
-      `docker stop -t 5 ${own}`,
-      `docker rm -f -v ${own}`,
+      `docker stop -t 5 4567`,
+      `docker rm -f -v 4567`,
     ]);
   });
 
@@ -289,6 +333,52 @@ describe("list", () => {
       { instance: "a", running: true, labels: { "jackin.instance": "a", x: "1,2=3" } },
     ]);
     expect(ran()).toHaveLength(2);
+  });
+});
+
+describe("a docker that hangs", () => {
+  it("is given up, and the error says what to do", async () => {
+    const host = createHostDouble({
+      exec: () => {
+        throw programTooSlow("docker");
+      },
+    });
+    await expect(runtimeDocker().list(createContextDouble(host))).rejects.toMatchObject({
+      code: "timeout",
+      message: expect.stringMatching(/^\[runtime-docker\] /),
+      hint: expect.stringContaining("docker info"),
+    });
+  });
+
+  it("is waited for without a limit only where the work may take any time", async () => {
+    const there = {
+      "docker container inspect": {
+        stdout: '{"name":"/jackin-app","running":true,"labels":{"jackin.home":"/home/me/.jackin"}}',
+      },
+      "docker image inspect": { code: 1, stderr: "No such image" },
+      "docker ps": { stdout: "one\n" },
+      "docker exec -it": { code: 1 },
+      "docker wait": { stdout: "1\n" },
+    };
+    const { host, ctx } = machine({ ...version, ...there });
+    const runtime = runtimeDocker();
+    await runtime.probe(ctx);
+    await runtime.prepare!({}, ctx);
+    await runtime.prepare!({ image: "mine:1" }, ctx);
+    await runtime.start(spec, ctx);
+    await runtime.list(ctx);
+    await runtime.run({ instance: "app", args: ["-p"], capture: true }, ctx);
+    await runtime.attach("app", ctx).catch(() => undefined);
+    await runtime.stop("app", ctx);
+    const unlimited = host.calls.filter(
+      ({ command, options }) => command === "docker" && options.limitMs === undefined,
+    );
+    expect(unlimited.map(({ args }) => args.slice(0, 2).join(" "))).toEqual([
+      "build --force-rm",
+      "pull mine:1",
+      "exec jackin-app",
+      "exec -it",
+    ]);
   });
 });
 

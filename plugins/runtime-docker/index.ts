@@ -7,7 +7,7 @@ import type { Engine } from "./engine.ts";
 import { docker, dockerFailed, machineOf, owner, parseJson, probe, readEngine } from "./engine.ts";
 import type { ImageMemory } from "./image-check.ts";
 import { defaultClaudeVersion, prepareImage } from "./image.ts";
-import { locate, removeContainer, stateOf } from "./remove.ts";
+import { idOf, locate, removeContainer, stateOf } from "./remove.ts";
 import { startContainer } from "./start.ts";
 
 const optionsSchema = v.strictObject({
@@ -48,7 +48,7 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
       const { name } = await locate(instance, ctx);
       const term = ctx.host.env["TERM"] || "xterm-256color";
       const args = ["exec", "-it", "--env", `TERM=${term}`, name, "sh", `${inside.run}/attach`];
-      const { code } = await docker(ctx, args, { inherit: "terminal" });
+      const { code } = await docker(ctx, args, { inherit: "terminal", limitMs: Infinity });
       if (code === detachedCode) return { ended: false, code: 0 };
       // Ended with its container, a terminal program has had no time to put the terminal back.
       await machineOf(ctx).exec("printf", ["%s", terminalReset], { inherit: "output" });
@@ -59,11 +59,10 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
       const { name } = await locate(instance, ctx);
       const command = ["exec", name, "sh", `${inside.run}/launch`, ...args];
       try {
-        const { code, stdout } = await docker(
-          ctx,
-          command,
-          capture ? { maxBytes: 64 * 1024 * 1024 } : { inherit: "output" },
-        );
+        const { code, stdout } = await docker(ctx, command, {
+          limitMs: Infinity,
+          ...(capture ? { maxBytes: 64 * 1024 * 1024 } : { inherit: "output" }),
+        });
         if (ctx.signal.aborted) throw new JackinError({ code: "cancelled", message: "Cancelled." });
         return { code, stdout };
       } catch (error) {
@@ -92,8 +91,11 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
     async stop(instance, ctx) {
       const { name, state } = await locate(instance, ctx);
       if (state?.labels[labels.home] !== machineOf(ctx).files.state) return;
-      if (state.running) await docker(ctx, ["stop", "-t", "5", name], { limitMs: 60_000 });
-      await removeContainer(name, ctx);
+      // By its id: another launch may give the name to a new container meanwhile.
+      const id = await idOf(name, ctx);
+      if (id === undefined) return;
+      if (state.running) await docker(ctx, ["stop", "-t", "5", id]);
+      await removeContainer(id, ctx);
     },
   };
 

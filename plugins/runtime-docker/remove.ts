@@ -62,6 +62,14 @@ async function statesOf(
   return states;
 }
 
+/** Asked alone: `{{.Id}}` is what both Docker and Podman know. */
+export async function idOf(name: string, ctx: PluginContext): Promise<string | undefined> {
+  const result = await docker(ctx, ["container", "inspect", "--format", "{{.Id}}", name]);
+  if (result.code === 0) return result.stdout.trim();
+  if (isGone(result.stderr)) return undefined;
+  throw dockerFailed(result, "host-failed", `The container ${name} cannot be looked at`);
+}
+
 async function markOf(home: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(home));
   return [...new Uint8Array(hash, 0, 3)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -69,7 +77,7 @@ async function markOf(home: string): Promise<string> {
 
 /** With its anonymous volumes, running or not. No such container is fine. */
 export async function removeContainer(name: string, ctx: PluginContext): Promise<void> {
-  const result = await docker(ctx, ["rm", "-f", "-v", name], { limitMs: 60_000 });
+  const result = await docker(ctx, ["rm", "-f", "-v", name]);
   if (result.code !== 0 && !isGone(result.stderr))
     throw dockerFailed(
       result,

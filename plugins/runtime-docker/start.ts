@@ -47,19 +47,24 @@ export async function startContainer(
 
   // Not cancellable: the daemon would go on with what a killed command has asked for. Cancelling is looked at after it.
   const calm = { ...ctx, signal: new AbortController().signal };
+  let answered = false;
+  // From its start on it goes by its id: after an eject another launch may have the name.
+  let container = name;
   try {
     const started = await docker(calm, args, { limitMs: 120_000 });
+    answered = true;
     if (started.code !== 0) throw runFailed(spec, name, started);
+    container = started.stdout.trim() || name;
     throwIfAborted(ctx.signal);
-    await execute(spec, name, provision.text, ctx);
-    const checks = await checkImage(spec, name, memory, ctx);
-    if (spec.session) await begin(spec, name, ctx);
+    await execute(spec, container, provision.text, ctx);
+    const checks = await checkImage(spec, container, memory, ctx);
+    if (spec.session) await begin(spec, container, ctx);
     throwIfAborted(ctx.signal);
     const detach = spec.session ? [detachNotice(spec.instance)] : [];
     return [...provision.notices, ...checks, ...detach];
   } catch (error) {
     if (!(error instanceof JackinError && error.code === "conflict"))
-      await removeSurely(name, ctx.signal.aborted, calm);
+      await removeSurely(container, answered, calm);
     throw ctx.signal.aborted ? cancelled(error) : error;
   }
 }
@@ -155,10 +160,14 @@ async function notPrepared(
   });
 }
 
-/** After an interrupted `docker run` the container may turn up a moment later. */
-async function removeSurely(name: string, interrupted: boolean, ctx: PluginContext): Promise<void> {
-  for (let tries = interrupted ? 10 : 1; tries > 0; tries--) {
-    const { stderr } = await docker(ctx, ["rm", "-f", "-v", name], { limitMs: 60_000 });
+/** After a `docker run` that did not answer, the container may turn up a moment later. */
+async function removeSurely(
+  container: string,
+  answered: boolean,
+  ctx: PluginContext,
+): Promise<void> {
+  for (let tries = answered ? 1 : 10; tries > 0; tries--) {
+    const { stderr } = await docker(ctx, ["rm", "-f", "-v", container]);
     if (!isGone(stderr)) return;
     if (tries > 1) await new Promise((resolve) => setTimeout(resolve, 200));
   }
