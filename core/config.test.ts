@@ -93,6 +93,23 @@ describe("parseConfig", () => {
     ]);
   });
 
+  it("suggests the keys of the schema that stands there, a stranger's mode too", () => {
+    const vault = [
+      provider("vault", v.objectWithRest({ address: v.optional(v.string()) }, v.never())),
+    ];
+    const data = {
+      claude: { vault: { adress: "x", refesh: "host" } },
+      workspaces: { w: { workdir: "/w", roles: { r: { claud: {}, workdr: "/x" } } } },
+    };
+    const { problems } = parseConfig(data, vault);
+    expect(problems?.map(({ message }) => message)).toEqual([
+      'unknown key "adress". Did you mean "address"?',
+      'unknown key "refesh".',
+      'unknown key "claud". Did you mean "claude"?',
+      'unknown key "workdr".',
+    ]);
+  });
+
   it.each([0, -1, 1.5])("refuses %d as a version", (version) => {
     expect(problemsOf({ version })).toEqual(["version: must be a whole number from 1 on"]);
   });

@@ -154,9 +154,10 @@ export function parseConfig(data: unknown, providers: readonly AuthProvider[]): 
     return { problems: [{ path: ["version"], message }] };
   }
   const { data: current, notices } = migrate(data);
-  const result = v.safeParse(createConfigSchema(providers), current);
+  const schema = createConfigSchema(providers);
+  const result = v.safeParse(schema, current);
   const problems = [
-    ...(result.issues?.map((issue) => toProblem(issue)) ?? []),
+    ...(result.issues?.map((issue) => toProblem(issue, schema)) ?? []),
     ...lists(current, []),
   ];
   if (problems.length > 0) return { problems };
@@ -166,13 +167,13 @@ export function parseConfig(data: unknown, providers: readonly AuthProvider[]): 
   return more.length > 0 ? { problems: more } : { config, notices };
 }
 
-function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
+function toProblem(issue: v.BaseIssue<unknown>, schema: unknown): ConfigProblem {
   // A union reports the branch that failed inside it; its own path is the value's.
   const path = (issue.path ?? []).map((item) => String(item.key));
   const last = issue.path?.at(-1);
   if (issue.expected === "never" && last) {
-    const known = Object.keys(knownKeys(path));
-    return { path, message: `unknown key "${path.at(-1)}".${didYouMean(path.at(-1)!, known)}` };
+    const near = didYouMean(path.at(-1)!, keysBeside(schema, path));
+    return { path, message: `unknown key "${path.at(-1)}".${near}` };
   }
   if (issue.type === "picklist") {
     const choices = (issue.expected ?? "")
@@ -214,20 +215,24 @@ function* lists(data: unknown, path: readonly string[]): Generator<ConfigProblem
   }
 }
 
-/** The keys that may stand beside the one at `path`, for "did you mean". */
-function knownKeys(path: readonly string[]): Record<string, true> {
-  const scope = ["claude", "env", "image"];
-  const table = path.slice(0, -1);
-  if (table.at(-1) === "claude")
-    return keys("auth_forward", "oauth_token_source", "oauth_token_env", "sync");
-  if (table.at(-2) === "claude") return keys("refresh", "source_dir");
-  if (table.length === 0) return keys("version", "roles", "workspaces", "plugins", ...scope);
-  if (table.at(-2) === "workspaces") return keys("workdir", "role", "roles", ...scope);
-  return keys(...scope);
+/** What is read of a valibot schema to find the keys that it knows. */
+interface Shape {
+  readonly entries?: Readonly<Record<string, Shape>>;
+  /** Of a record. */
+  readonly value?: Shape;
+  /** Of an optional one. */
+  readonly wrapped?: Shape;
 }
 
-function keys(...list: string[]): Record<string, true> {
-  return Object.fromEntries(list.map((key) => [key, true]));
+/** The keys that may stand beside the one at `path`, for "did you mean". */
+function keysBeside(schema: unknown, path: readonly string[]): readonly string[] {
+  let shape = schema as Shape | undefined;
+  for (const key of path.slice(0, -1)) {
+    const { entries, value } = shape ?? {};
+    shape = entries && Object.hasOwn(entries, key) ? entries[key] : value;
+    shape = shape?.wrapped ?? shape;
+  }
+  return Object.keys(shape?.entries ?? {});
 }
 
 /** What was found, without its text when it might be a secret: only short plain words are shown. */
