@@ -136,11 +136,13 @@ async function checkClaude(jackin: Jackin, call: CallOptions): Promise<Check> {
   const { exec } = jackin.host;
   const health = await healthOf(jackin, call, "claude", 10_000, async (ctx) => {
     if (!exec) return { state: "warning", text: "this host runs no programs" };
-    const { stdout } = await exec("claude", ["--version"], {
+    const { code, stdout } = await exec("claude", ["--version"], {
       signal: ctx.signal,
       env: { DISABLE_AUTOUPDATER: "1" },
     });
-    return { state: "good", text: stdout.trim() };
+    return code === 0
+      ? { state: "good", text: stdout.trim() }
+      : { state: "bad", text: `claude --version ended with exit code ${code}` };
   });
   // Without it sync still forwards; only nobody renews on the host.
   const next = "npm install -g @anthropic-ai/claude-code, then: claude auth login";
