@@ -36,7 +36,14 @@ describe("wrong usage", () => {
   it.each([
     [["staus"], "error: Unknown command 'staus'. Did you mean status?\n→ jackin --help\n"],
     [["load", "--detatch"], "error: Unknown option '--detatch'. Did you mean --detach?"],
-    [["load", "a", "b"], "error: Too many arguments"],
+    [
+      ["load", "a", "b"],
+      "Too many arguments for 'load'. Expected 1 argument but got 2.\n→ jackin load --help\n",
+    ],
+    [
+      ["config", "env", "set"],
+      "Missing required argument 'key'.\n→ jackin config env set --help\n",
+    ],
     [["config", "auth", "shwo"], "Did you mean show?"],
     [["load", "--auth", "snyc"], 'Unknown mode "snyc". Did you mean "sync"?'],
   ])("%j is 2 and names the nearest", async (argv, text) => {

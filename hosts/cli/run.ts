@@ -40,7 +40,11 @@ export async function run(
 }
 
 async function parse(program: Command, argv: readonly string[]): Promise<void> {
-  await program.parseAsync(argv, { from: "user" });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    throw toUsage(error, `${commandOf(program, argv)} --help`);
+  }
 }
 
 function createSession(argv: readonly string[], io: Io, options: RunOptions) {
@@ -74,9 +78,9 @@ function createSession(argv: readonly string[], io: Io, options: RunOptions) {
   return { deps, code: () => code, fail };
 
   function fail(thrown: unknown): number {
-    const commander = asCommander(thrown);
-    if (commander === "shown") return 0;
-    const error = commander ?? toShown(thrown);
+    // Help and version end by throwing too.
+    if (isCommander(thrown)) return 0;
+    const error = toShown(thrown);
     const { message, hint } = error;
     const label = error.code === "cancelled" ? "" : `${paint("red", "error:")} `;
     deps.err(label + harmless(message));
@@ -101,21 +105,31 @@ function createSession(argv: readonly string[], io: Io, options: RunOptions) {
   }
 }
 
-/** Commander ends by throwing: `shown` for help and version, else a wrong usage with the nearest name in its message. */
-function asCommander(thrown: unknown): JackinError | "shown" | undefined {
-  if (!(thrown instanceof Error) || thrown.name !== "CommanderError") return undefined;
-  const { exitCode, code, message } = thrown as Error & { exitCode: number; code: string };
-  if (exitCode === 0) return "shown";
+interface CommanderError extends Error {
+  readonly exitCode: number;
+  readonly code: string;
+}
+
+function isCommander(thrown: unknown): thrown is CommanderError {
+  return thrown instanceof Error && thrown.name === "CommanderError";
+}
+
+/** What commander says of a wrong command line, the nearest name in its message; anything else as it is. */
+function toUsage(thrown: unknown, hint: string): unknown {
+  if (!isCommander(thrown) || thrown.exitCode === 0) return thrown;
+  const { code, message } = thrown;
   if (code === "commander.help")
     return new JackinError({ code: "usage", message: "A sub-command is missing; they are above." });
   const [first, ...rest] = message.replace(/^error: /, "").split("\n");
   const near = rest.join(" ").replace(/^\(|\)$/g, "");
-  const text = first!.charAt(0).toUpperCase() + first!.slice(1);
-  return new JackinError({
-    code: "usage",
-    message: `${text}.${near && ` ${near}`}`,
-    hint: "jackin --help",
-  });
+  const text = first!.charAt(0).toUpperCase() + first!.slice(1).replace(/\.$/, "");
+  return new JackinError({ code: "usage", message: `${text}.${near && ` ${near}`}`, hint });
+}
+
+/** The command that the words lead to, as it is typed. */
+function commandOf(command: Command, [word, ...rest]: readonly string[]): string {
+  const next = command.commands.find((one) => one.name() === word);
+  return next ? `${command.name()} ${commandOf(next, rest)}` : command.name();
 }
 
 function cancelledCode(signal: AbortSignal): number {
