@@ -84,6 +84,12 @@ describe("load --detach", () => {
   });
 });
 
+it.each(["", " "])("load %j starts nothing", async (name) => {
+  const { code, stderr } = await operator.jackin(["load", name, "-d"]);
+  expect([code, operator.runtime.running.size]).toEqual([2, 0]);
+  expect(stderr).toContain("The workspace or folder is an empty text.\n→ jackin load --help");
+});
+
 describe("load --json", () => {
   it("prints one object and nothing else on stdout, and does not attach", async () => {
     const { stdout } = await operator.jackin(["load", "--json"], { terminal: everywhere });

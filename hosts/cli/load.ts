@@ -57,6 +57,8 @@ async function load(
 ): Promise<void> {
   if (flags.print !== undefined && flags.detach === true)
     throw usage("--print and --detach exclude each other: one waits for the answer, one leaves.");
+  // A script's variable that is unset must not start an agent on whatever folder it happens to be in.
+  if (target?.trim() === "") throw usage("The workspace or folder is an empty text.");
   const prompt = flags.print === "-" ? await readAll(deps) : flags.print;
   if (prompt?.trim() === "") throw usage("The prompt is empty.");
   const { jackin } = await deps.open();
