@@ -132,9 +132,12 @@ function camelCase(name: string): string {
   return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** Told by the path: a plugin that misses a module of its own is broken, not absent. */
-function isAbsent(error: unknown, name: string): boolean {
-  const message = error instanceof Error ? error.message.split(" imported from ")[0]! : "";
+/**
+ * Told by the path that is missing: a plugin that misses a module of its own is broken, not absent. It stands in the message
+ * only, as no runtime but Node has it elsewhere; who imports it comes after, and does not count.
+ */
+export function isAbsent(error: unknown, name: string): boolean {
+  const message = error instanceof Error ? error.message.split(/ imported from |\n/)[0]! : "";
   return (
     message.includes(`plugins/${name}/index.`) && /not found|cannot find|not find/i.test(message)
   );
