@@ -136,6 +136,28 @@ describe("config env set", () => {
     expect(missing.stderr).toContain("The value of C is missing.");
   });
 
+  it("names the scope in each next step, so that what is pasted does not reach all agents", async () => {
+    await operator.configure(layout);
+    const missing = await jackin("workspace env set web A --role reviewer");
+    expect(missing.stderr).toContain(
+      "→ jackin config env set A - --workspace web --role reviewer   reads",
+    );
+    const { stderr } = await jackin(`config env set A ${canary} --workspace web`);
+    expect(stderr).toContain("config env set A 'op://vault/item/field' --workspace web, or");
+  });
+
+  it("refuses a value that no variable can hold, and writes nothing", async () => {
+    const input = `sk-ant-oat01-${"a".repeat(100_000)}`;
+    const { code, stdout, stderr } = await jackin("config env set A -", { input });
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toBe(
+      "error: The value of A has 100013 bytes; a variable here holds at most 100000.\n→ Put it into a file, and the file's path into the variable.\n",
+    );
+    await expect(text()).rejects.toThrow("ENOENT");
+    expect((await jackin("config env set A -", { input: "a".repeat(100_000) })).code).toBe(0);
+    expect((await jackin("config env set B b")).code).toBe(0);
+  });
+
   it("writes into each scope, with a comment", async () => {
     await operator.configure(layout);
     await operator.jackin([

@@ -3,36 +3,50 @@ import type { Jackin, Notice } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import type { EnvSetFlags } from "./config-env.ts";
 import { checkReference } from "./config-reference.ts";
-import { schemesOf } from "./config-scope.ts";
+import { schemesOf, typedScope } from "./config-scope.ts";
+import type { ScopeFlags } from "./config-scope.ts";
 import { harmless } from "./show.ts";
+
+/** bytes; Linux takes little more, and the parser that edits are made with ends its stack on a text of 120 000 characters */
+const longest = 100_000;
 
 export async function askValue(
   deps: CommandDeps,
   key: string,
   given: string | undefined,
+  scope: ScopeFlags,
 ): Promise<string> {
-  if (given !== undefined && given !== "-") return checkText(given);
+  if (given !== undefined && given !== "-") return checkText(key, given);
   if (given === "-") {
     let text = "";
     for await (const chunk of deps.io.stdin.setEncoding("utf8")) text += String(chunk);
-    return checkText(text.replace(/\r?\n$/, ""));
+    return checkText(key, text.replace(/\r?\n$/, ""));
   }
   if (!deps.isTerminal) {
+    const flags = typedScope(scope);
     throw usage(
       `The value of ${key} is missing.`,
-      `jackin config env set ${key} 'op://vault/item/field'   a reference\njackin config env set ${key} -   reads the value from stdin`,
+      `jackin config env set ${key} 'op://vault/item/field'${flags}   a reference\njackin config env set ${key} -${flags}   reads the value from stdin`,
     );
   }
   return checkText(
+    key,
     await deps.prompts.password(`Value of ${key} (a reference, or text that is not shown)`, {
       validate: (text) => (text === "" ? "Type a value, or Ctrl-C." : undefined),
     }),
   );
 }
 
-function checkText(text: string): string {
+function checkText(key: string, text: string): string {
   if (text.includes("\0"))
     throw usage("The value holds a NUL character; no variable can.", undefined);
+  const size = new TextEncoder().encode(text).length;
+  if (size > longest) {
+    throw usage(
+      `The value of ${key} has ${size} bytes; a variable here holds at most ${longest}.`,
+      "Put it into a file, and the file's path into the variable.",
+    );
+  }
   return text;
 }
 
@@ -51,6 +65,7 @@ export async function toStored(
   jackin: Jackin,
   key: string,
   value: string,
+  scope: ScopeFlags,
   flags: EnvSetFlags,
   isArgument: boolean,
 ): Promise<Stored> {
@@ -69,7 +84,7 @@ export async function toStored(
     const warning: Notice = {
       level: "warning",
       text: `the value of ${key} looks like a secret and is now plain text in the configuration${history}`,
-      next: `a reference keeps it out: jackin config env set ${key} 'op://vault/item/field', or '$NAME' for a variable of the host`,
+      next: `a reference keeps it out: jackin config env set ${key} 'op://vault/item/field'${typedScope(scope)}, or '$NAME' for a variable of the host`,
     };
     return { value: stored, says: "", warning };
   }

@@ -27,12 +27,13 @@ export async function envSet(
   const { jackin } = await deps.open();
   const { config: current } = await jackin.config();
   scopePath(current, scope);
-  const value = await askValue(deps, key, given);
+  const value = await askValue(deps, key, given, scope);
   const stored = await toStored(
     deps,
     jackin,
     key,
     value,
+    scope,
     flags,
     given !== undefined && given !== "-",
   );

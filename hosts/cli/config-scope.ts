@@ -56,6 +56,14 @@ export function rolesOf(config: Config, workspace?: string): readonly string[] {
   return [...new Set(names)];
 }
 
+/** The scope as it is typed, with a space in front. */
+export function typedScope({ workspace, role }: ScopeFlags): string {
+  const flags = { workspace, role };
+  return Object.entries(flags)
+    .flatMap(([flag, name]) => (name === undefined ? [] : ` --${flag} ${name}`))
+    .join("");
+}
+
 /** `[workspaces.my-app.env]`, as the file has it. */
 export function tableName(path: readonly string[], table: string): string {
   return `[${formatKey([...path, table])}]`;
