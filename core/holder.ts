@@ -98,9 +98,9 @@ export function quoteShell(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Undoes what a terminal program that was killed has left: other screen, hidden cursor, mouse, paste and key modes, colours. */
+/** Undoes what a terminal program that was killed has left: other screen, cursor keys and keypad, hidden cursor, mouse, paste and key modes, colours. */
 export const terminalReset =
-  "\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[>4m\x1b[0m";
+  "\x1b[?1049l\x1b[?1l\x1b>\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[>4m\x1b[0m";
 
 // The prefix key goes: Ctrl-b is Claude Code's own. `-q`: older tmux may lack an option.
 const tmuxConfiguration = `set -gq default-terminal "screen-256color"

@@ -101,7 +101,7 @@ function bind(source: string, target: string): readonly string[] {
 
 /**
  * The container's main process: it waits for the agent's end and ends with its exit code. Asked to stop, it lets the
- * agent finish first. What the agent's last screen said, if it died at once, becomes the container's log.
+ * agent finish first.
  */
 const mainScript = `run=${quoteShell(inside.run)}
 graceful() {
@@ -118,5 +118,18 @@ wait $!
 n=0
 while tmux -S "$run/tmux" has-session 2>/dev/null && [ "$n" -lt 20 ]; do sleep 0.1; n=$((n + 1)); done
 sleep 0.1
-{ read -r code; cat; } < "$run/last"
+read -r code < "$run/last"
+# Its last screen may hold anything, so it goes to the operator's terminal and never to a log: wait for one to ask.
+if [ "$(wc -l < "$run/last")" -gt 1 ]; then
+  : > "$run/said"
+  n=0
+  while [ ! -e "$run/heard" ] && [ "$n" -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+fi
 exit "\${code:-1}"`;
+
+/** Prints the last screen of an agent that died at once, as long as its container waits for that. */
+export const lastScreen = `run=${quoteShell(inside.run)}
+n=0
+while [ ! -e "$run/said" ] && [ "$n" -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+[ -e "$run/said" ] && tail -n +2 "$run/last"
+: > "$run/heard"`;

@@ -398,6 +398,6 @@ describe("attach", () => {
       "docker wait": { stdout: "3\n" },
     });
     expect(await runtimeDocker().attach("app", ended.ctx)).toEqual({ ended: true, code: 3 });
-    expect(ended.ran().at(-1)).toBe("docker logs --tail 20 jackin-app");
+    expect(ended.ran().filter((line) => line.startsWith("docker logs"))).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { detachedCode, JackinError, terminalReset } from "../../core/index.ts";
 import type { PluginContext, Runtime, RuntimeInstance } from "../../core/index.ts";
-import { inside, labels } from "./container.ts";
+import { inside, labels, lastScreen } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { docker, dockerFailed, machineOf, owner, parseJson, probe, readEngine } from "./engine.ts";
 import type { ImageMemory } from "./image-check.ts";
@@ -132,12 +132,13 @@ async function endOf(instance: string, name: string, ctx: PluginContext): Promis
       message: `[${owner}] The terminal could not be given to the agent; it goes on running.`,
       hint: `jackin hardline ${instance}`,
     });
+  const said = state.running
+    ? await docker(ctx, ["exec", name, "sh", "-c", lastScreen])
+    : undefined;
+  if (said?.code === 0 && said.stdout !== "")
+    await machineOf(ctx).exec("printf", ["%s", said.stdout], { inherit: "output" });
   const waited = await docker(ctx, ["wait", name], { limitMs: 30_000 });
-  if (waited.code !== 0) return 143;
-  const code = Number(waited.stdout.trim());
-  // Says something only when the agent died at once.
-  if (code !== 0) await docker(ctx, ["logs", "--tail", "20", name], { inherit: "output" });
-  return code;
+  return waited.code === 0 ? Number(waited.stdout.trim()) : 143;
 }
 
 async function hasSession(name: string, ctx: PluginContext): Promise<boolean> {

@@ -98,3 +98,10 @@ it("gives the terminal back after a detach, an exit and a crash, with the agent'
   await terminal.until(/rc=\d/);
   await terminal.expectRestored();
 });
+
+it("shows what an agent said that died at once", async () => {
+  await jackin("load -- --no-such-flag");
+  await terminal.until("rc=1");
+  expect(await terminal.screen()).toMatch(/unknown option '--no-such-flag'/);
+  await terminal.expectRestored();
+});
