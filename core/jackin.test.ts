@@ -341,6 +341,11 @@ describe("instances", () => {
     await entered.promise;
     alive = false;
     expect((await made.jackin.status()).instances).toMatchObject([{ state: "running" }]);
+    await expect(made.jackin.attach("my-app")).rejects.toMatchObject({
+      code: "conflict",
+      message: "my-app has no agent to come back to: its launch or its stop was interrupted.",
+      hint: "jackin load my-app",
+    });
     await expect(made.jackin.exile()).resolves.toEqual(["my-app"]);
     expect(made.runtime.running.size).toBe(0);
     await expect(made.jackin.load({ target: "my-app" })).resolves.toMatchObject({

@@ -222,11 +222,15 @@ export function createJackin(options: JackinOptions): Jackin {
     call: CallOptions = {},
   ): Promise<{ ended: boolean; code: number }> {
     const ctx = context(call);
-    const found = find(instance, await roster(ctx));
-    if (found.state === "running") return runtimeOf(found.runtime).attach(instance, ctx);
+    const all = await roster(ctx);
+    const found = find(instance, all);
+    const isRunning = found.state === "running";
+    if (isRunning && all.isLive(instance)) return runtimeOf(found.runtime).attach(instance, ctx);
     throw new JackinError({
       code: "conflict",
-      message: `${instance} is not running (${found.state}).`,
+      message: isRunning
+        ? `${instance} has no agent to come back to: its launch or its stop was interrupted.`
+        : `${instance} is not running (${found.state}).`,
       hint: `jackin load ${found.workspace ?? found.workdir}`,
     });
   }
