@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,6 +108,22 @@ describe("a reader that has left", () => {
     jackin.child.kill("SIGINT");
     expect(await jackin.exit).toMatchObject({ code: 130, signal: null });
   });
+});
+
+it.skipIf(process.platform !== "linux")("fails when its result cannot be written", async () => {
+  const full = openSync("/dev/full", "w");
+  const child = spawn(process.execPath, [main, "config", "path"], {
+    env: { HOME: home },
+    stdio: ["ignore", full, "pipe"],
+  });
+  children.push(child);
+  closeSync(full);
+  let stderr = "";
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  expect((await once(child, "close"))[0]).toBe(1);
+  expect(stderr).toBe(
+    "error: The result cannot be written: ENOSPC: no space left on device, write\n",
+  );
 });
 
 it("writes a long result whole into a pipe that is read slowly", async () => {

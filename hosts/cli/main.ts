@@ -14,7 +14,9 @@ let unwritten = 0;
 for (const stream of [stdout, stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     // Whoever read us has left (`jackin status | head -1`), or the terminal is gone: no failure.
-    if (error.code !== "EPIPE" && error.code !== "EIO") unwritten = 1;
+    if (error.code === "EPIPE" || error.code === "EIO") return;
+    unwritten = 1;
+    if (stream === stdout) stderr.write(`error: The result cannot be written: ${error.message}\n`);
   });
 }
 
@@ -27,4 +29,5 @@ const code = await run(process.argv.slice(2), {
   signal: stop.signal,
 });
 // Not left to the event loop: a plugin's open handle must not keep the command from ending.
-stdout.write("", () => stderr.write("", () => process.exit(code || unwritten)));
+// A stream tells its error after it has called back.
+stdout.write("", () => stderr.write("", () => setImmediate(() => process.exit(code || unwritten))));
