@@ -54,6 +54,15 @@ async function failureOf(work: Promise<unknown>): Promise<JackinError> {
   throw new Error("it did not fail as it should", { cause: error });
 }
 
+it("does not take a configuration whose link leads nowhere for none", async () => {
+  await symlink(join(home, "not-mounted/config.toml"), path);
+  const failure = await failureOf(readConfig(host.files, path, plugins));
+  expect(failure.code).toBe("host-failed");
+  expect(failure.message).toBe(
+    `${path} is a link to ${home}/not-mounted/config.toml, where nothing is.`,
+  );
+});
+
 describe("editConfig", () => {
   it("makes a new file that editors can check, its owner's alone", async () => {
     const edited = await edit(setOrg);

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { JackinError, namePattern } from "../../core/index.ts";
 import type { HostFiles } from "../../core/index.ts";
+import { resolveTarget } from "./config-write.ts";
 import { isTable, parseToml } from "./toml.ts";
 import type { TomlPosition, TomlTable } from "./toml.ts";
 import type { Path } from "./toml-syntax.ts";
@@ -34,6 +35,8 @@ export async function readSources(files: HostFiles, path: string): Promise<Confi
   const names = (await files.list(folder)).filter((name) => /^[^.].*\.toml$/.test(name));
   const read = async (file: string) => await files.read(file, { maxBytes });
   const main: ConfigSource = { path, text: await read(path) };
+  // Its owner has settings, which are out of reach now: the defaults are not what they chose.
+  if (main.text === undefined) await resolveTarget(files, path);
   const others = names.map(async (name): Promise<ConfigSource> => {
     const file = join(folder, name);
     return { path: file, text: await read(file), workspace: name.slice(0, -".toml".length) };
