@@ -46,12 +46,15 @@ export async function checkImage(
   const baked = outranking.filter((name) => env?.some((entry) => entry.startsWith(`${name}=`)));
   const notices: Notice[] = baked.map((name) => outranked(spec, name));
 
+  // What the operator's own environment outranks, core has told.
+  const told = outranking.some((name) => name in spec.env);
+
   const { files } = machineOf(ctx);
   const known = await recall(image, memory, files);
   if (provided === "token") {
     if (known.token || notices.length > 0) return notices;
     const { method, source } = await askStatus(container, ctx);
-    if (method !== "oauth_token") return [unseen(spec, method, source)];
+    if (method !== "oauth_token") return told ? [] : [unseen(spec, method, source)];
     await remember(image, { ...known, token: "seen" }, memory, files);
     return [];
   }
@@ -62,7 +65,8 @@ export async function checkImage(
       await remember(image, { ...known, file: "storage" }, memory, files);
       return notices;
     }
-    if (method !== "none") return notices.length > 0 ? notices : [unseen(spec, method, source)];
+    if (method !== "none")
+      return notices.length > 0 || told ? notices : [unseen(spec, method, source)];
   }
   await linkLogin(container, ctx);
   if (!known.file) {

@@ -305,6 +305,26 @@ describe("start", () => {
     ]);
   });
 
+  it("leaves it to core to tell what the operator's own environment outranks", async () => {
+    const answers = {
+      ...version,
+      ...absent,
+      "docker inspect": { stdout: '{"image":"sha256:1","env":[]}' },
+      "docker exec jackin-app sh -c": { stdout: '{"authMethod":"oauth_token_env"}' },
+    };
+    const env = { CLAUDE_CODE_OAUTH_TOKEN: createSecret("canary") };
+    const warnings = async (own: StartSpec["env"]) => {
+      const { ctx } = machine(answers);
+      const { notices } = await runtimeDocker().start(
+        { ...spec, env: own, grant: { ...spec.grant, env } },
+        ctx,
+      );
+      return notices.filter(({ level }) => level === "warning").length;
+    };
+    expect(await warnings({})).toBe(1);
+    expect(await warnings({ ANTHROPIC_AUTH_TOKEN: createSecret("canary") })).toBe(0);
+  });
+
   it("puts a broken file of the agent aside before it writes its own", async () => {
     const { host, ctx } = machine({ ...version, ...absent });
     host.disk.set(`${spec.home}/claude/.claude.json`, "{ broken");
