@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { homedir, tmpdir } from "node:os";
+import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { testHost } from "../../test/conformance/host.ts";
 import { createNodeHost } from "./host.ts";
 
@@ -19,6 +19,15 @@ describe("createNodeHost", () => {
       home: "/a",
       state: "/b",
     });
+  });
+
+  it("finds the home of an operator whose HOME is empty, not the current folder", () => {
+    vi.stubEnv("HOME", "");
+    try {
+      expect(createNodeHost().files.home).toBe(userInfo().homedir);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it("gives programs the environment that it was given, and no other", async () => {

@@ -1,4 +1,4 @@
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import type { Host } from "../../core/index.ts";
 import { createExec } from "./exec.ts";
@@ -22,7 +22,8 @@ export type NodeHost = Required<Host>;
 /** This machine, on Node, Deno and Bun. Nothing is touched until it is used. */
 export function createNodeHost(options: NodeHostOptions = {}): NodeHost {
   const env = options.env ?? process.env;
-  const home = options.home ?? (env["HOME"] || homedir());
+  // `homedir` answers an empty HOME as it is, and the current folder may be anybody's.
+  const home = options.home ?? (env["HOME"] || homedir() || userInfo().homedir);
   const state = options.stateDir ?? (env["JACKIN_HOME_DIR"] || join(home, ".jackin"));
   const files = createFiles({ home, state: expandHome(state, home) });
   return {
