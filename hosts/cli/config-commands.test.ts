@@ -441,6 +441,21 @@ describe("config edit", () => {
     expect(await readFile(kept!, "utf8")).toBe(`${layout}# mine\n`);
   });
 
+  it("keeps what was written when it cannot be written, and says where", async () => {
+    await operator.configure(layout);
+    const locks = join(operator.home, ".jackin/locks");
+    const env = await editor(
+      `echo '# mine' >> "$f"; mkdir -p ${operator.home}/.jackin; rm -rf ${locks}; touch ${locks}`,
+    );
+    const { code, stderr } = await jackin("config edit", { env });
+    expect(code).toBe(1);
+    expect(await text()).toBe(layout);
+    expect(stderr).toContain(`${locks} cannot be made`);
+    const kept = /What you wrote is in (\S+)/.exec(stderr)?.[1];
+    expect(await readFile(kept!, "utf8")).toBe(`${layout}# mine\n`);
+    expect(stderr).toContain(`→ cp ${kept} ${file()}   once that is put right`);
+  });
+
   it("repairs an invalid file", async () => {
     await operator.configure("[cloude]\n");
     const env = await editor(`sed -i s/cloude/claude/ "$f"`);

@@ -35,15 +35,11 @@ export async function editInEditor(deps: CommandDeps): Promise<void> {
         return deps.out(`Changed ${path}`);
       } catch (error) {
         if (!(error instanceof JackinError)) throw error;
-        if (error.code === "conflict") {
+        if (error.code !== "config-invalid") {
           keep = true;
-          throw new JackinError({
-            code: "conflict",
-            message: `${error.message} What you wrote is in ${copy}`,
-            hint: `Bring the two together: diff ${path} ${copy}`,
-          });
+          throw kept(error, path, copy);
         }
-        if (error.code !== "config-invalid" || !deps.isTerminal) throw error;
+        if (!deps.isTerminal) throw error;
         deps.err(harmless(error.message));
         const next = await deps.prompts.select("The configuration was not written.", [
           { value: "back", label: "back to the editor" },
@@ -55,6 +51,16 @@ export async function editInEditor(deps: CommandDeps): Promise<void> {
   } finally {
     if (!keep) await files.remove(folder);
   }
+}
+
+/** No text is lost because the file was changed, the disk is full or somebody has the lock. */
+function kept(error: JackinError, path: string, copy: string): JackinError {
+  const message = `${error.message} What you wrote is in ${copy}`;
+  const hint =
+    error.code === "conflict"
+      ? `Bring the two together: diff ${path} ${copy}`
+      : [error.hint, `cp ${copy} ${path}   once that is put right`].filter(Boolean).join("\n");
+  return new JackinError({ code: error.code, message, hint, cause: error });
 }
 
 async function copySchema(files: HostFiles, from: string, to: string): Promise<void> {
