@@ -1,4 +1,3 @@
-import * as v from "valibot";
 import type { Config, Scope } from "./config.ts";
 import type { AuthProvider, Host, Notice, Plugin, PluginContext, Runtime } from "./contracts.ts";
 import type { Resolved } from "./environment.ts";
@@ -51,12 +50,11 @@ export async function planLaunch(
   const scopes = scopesOf(config, { workspace: target.workspace, role, flags });
   const asked = decideMode(scopes).value;
   const provider = pick(plugins, "auth", asked === "copy" ? "sync" : asked);
-  const merged = modeOptions(scopes, provider.mode);
   return {
     target,
     role,
     provider,
-    options: provider.options ? (v.parse(provider.options, merged) as Record<string, unknown>) : {},
+    options: modeOptions(scopes, provider),
     runtime: pick(plugins, "runtime", request.runtime),
     image: decide(scopes, "image", (scope) => scope.image).value,
     scopes,

@@ -1,6 +1,5 @@
-import * as v from "valibot";
 import type { Config } from "./config.ts";
-import type { AuthProvider, Health } from "./contracts.ts";
+import type { Health } from "./contracts.ts";
 import { toJackinError } from "./error.ts";
 import type { CallOptions, Jackin } from "./jackin.ts";
 import { ofKind } from "./launch.ts";
@@ -59,15 +58,11 @@ export async function authHealth(
         provider.name,
         30_000,
         provider.health &&
-          ((ctx) => provider.health!({ options: globalOptions(config, provider) }, ctx)),
+          ((ctx) =>
+            provider.health!({ options: modeOptions(scopesOf(config, {}), provider) }, ctx)),
       ),
     })),
   );
-}
-
-function globalOptions(config: Config, provider: AuthProvider): Readonly<Record<string, unknown>> {
-  const merged = modeOptions(scopesOf(config, {}), provider.mode);
-  return provider.options ? (v.parse(provider.options, merged) as Record<string, unknown>) : {};
 }
 
 /** One line of `jackin doctor`. */

@@ -61,7 +61,7 @@ export async function reserve(
     others,
     ...(secrets.token && { token: secrets.token }),
   };
-  const limit = { limitMs: 60_000, signal: ctx.signal, what: `[${plan.provider.name}] the login` };
+  const limit = { limitMs: 120_000, signal: ctx.signal, what: `[${plan.provider.name}] the login` };
   const granted = await within(limit, (signal) => plan.provider.grant(request, { ...ctx, signal }));
   const company = own.filter((record) => isLive(record.instance)).map((record) => record.instance);
   const record: InstanceRecord = {

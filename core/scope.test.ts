@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import type { Config, Scope } from "./index.ts";
 import { effectiveModes } from "./index.ts";
@@ -71,10 +72,28 @@ describe("scopes", () => {
       claude: { sync: { refresh: "container", source_dir: "/a" } },
       workspaces: { w: { workdir: "/w", claude: { sync: { refresh: "host" } } } },
     };
-    expect(modeOptions(scopesOf(nested, { workspace: "w" }), "sync")).toEqual({
-      refresh: "host",
-      source_dir: "/a",
-    });
+    const provider = { name: "auth-sync", mode: "sync" };
+    const scopes = scopesOf(nested, { workspace: "w" });
+    expect(modeOptions(scopes, provider)).toEqual({ refresh: "host", source_dir: "/a" });
+  });
+
+  it("refuses options that are wrong together, each right where it stands", () => {
+    const options = v.pipe(
+      v.object({ a: v.optional(v.string()), b: v.optional(v.string()) }),
+      v.check(({ a, b }) => a === undefined || b === undefined, "a and b exclude each other"),
+    );
+    const config: Config = {
+      claude: { both: { a: "1" } },
+      workspaces: { w: { workdir: "/w", claude: { both: { b: "2" } } } },
+    };
+    const provider = { name: "auth-both", mode: "both", options };
+    expect(modeOptions(scopesOf(config, {}), provider)).toEqual({ a: "1" });
+    expect(() => modeOptions(scopesOf(config, { workspace: "w" }), provider)).toThrow(
+      expect.objectContaining({
+        code: "config-invalid",
+        message: "[auth-both] claude.both: a and b exclude each other",
+      }),
+    );
   });
 
   it("shows the effective mode of every workspace and role with the scope that decided", () => {

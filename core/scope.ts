@@ -1,5 +1,8 @@
-import type { ClaudeScope, Config, Scope } from "./config.ts";
+import * as v from "valibot";
+import type { Config, Scope } from "./config.ts";
 import { defaultMode } from "./config.ts";
+import type { AuthProvider } from "./contracts.ts";
+import { JackinError } from "./error.ts";
 import type { EnvValue } from "./reference.ts";
 
 /** A scope with the name a person knows it by and the table it stands in (`""`: the top of the file). */
@@ -80,15 +83,21 @@ export function decideMode(scopes: readonly NamedScope[]): Decided<string> {
   return { ...decided, value: decided.value ?? defaultMode };
 }
 
-/** `[claude.<mode>]` of all scopes, key by key. */
+/** `[claude.<mode>]` of all scopes, key by key, checked as a whole: what each scope says may be right and the sum wrong. */
 export function modeOptions(
   scopes: readonly NamedScope[],
-  mode: string,
+  { name, mode, options }: Pick<AuthProvider, "name" | "mode" | "options">,
 ): Readonly<Record<string, unknown>> {
-  return Object.assign(
-    {},
-    ...scopes.map(({ values }) => (values.claude as ClaudeScope | undefined)?.[mode]),
-  );
+  const merged = Object.assign({}, ...scopes.map(({ values }) => values.claude?.[mode]));
+  if (!options) return merged;
+  const checked = v.safeParse(options, merged);
+  if (checked.success) return checked.output as Record<string, unknown>;
+  const [issue] = checked.issues;
+  throw new JackinError({
+    code: "config-invalid",
+    message: `[${name}] claude.${[mode, v.getDotPath(issue)].filter(Boolean).join(".")}: ${issue.message}`,
+    hint: `See what [claude.${mode}] says in each scope: jackin config edit`,
+  });
 }
 
 export interface EnvEntry {
