@@ -47,6 +47,13 @@ async function giveAway(...paths: string[]): Promise<void> {
   if (isRoot) for (const path of paths) await chown(path, 65534, 65534);
 }
 
+it.skipIf(process.platform !== "linux")("gives up where no folder can be made", () => {
+  // Where it does not give up, no signal but this one ends it.
+  const limit = `setTimeout(() => process.kill(process.pid, "SIGKILL"), 10_000).unref()`;
+  for (const work of [`makeFolder("/proc/none/deep")`, `write("/proc/none/deep/file", "x")`])
+    expect(asOrdinary(`${limit}; await files.${work}`).message).toMatch(/nothing is there/);
+});
+
 describe("without permission", () => {
   it("says so, with the path and how to see why", async () => {
     const path = join(folder, "secret");

@@ -1,6 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, lstat, mkdir, open, readdir, realpath, rename, rm, unlink } from "node:fs/promises";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+  unlink,
+} from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { JackinError } from "../../core/index.ts";
 import type { FileStat, HostFiles, ReadOptions } from "../../core/index.ts";
@@ -33,7 +44,7 @@ export function createFiles({ home, state }: FilesOptions): HostFiles {
     read: (path, options) => absentOr(readPlainFile(absolute(path), options), path, "read"),
     write: (path, content) => told(writeAtomically(absolute(path), content), path, "written"),
     async makeFolder(path) {
-      await told(mkdir(absolute(path), { recursive: true, mode: 0o700 }), path, "made");
+      await told(makeFolders(absolute(path)), path, "made");
     },
     async list(path) {
       const names = await told(readdir(absolute(path)).catch(ifAbsent([])), path, "listed");
@@ -94,7 +105,7 @@ const temporary = /^\.jackin-[0-9a-f-]{36}\.tmp$/;
  */
 async function writeAtomically(path: string, content: string): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolders(folder);
   const aside = join(folder, `.jackin-${randomUUID()}.tmp`);
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const file = await open(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
@@ -112,6 +123,21 @@ async function writeAtomically(path: string, content: string): Promise<void> {
     throw error;
   }
   await syncFolder(folder);
+}
+
+/** Not with `recursive`: where a folder that is there answers ENOENT (/proc), Node 24 tries for ever, and no signal reaches it. */
+async function makeFolders(path: string): Promise<void> {
+  const make = () =>
+    mkdir(path, { mode: 0o700 }).catch(async (error: unknown) => {
+      if (!(await stat(path).catch(() => undefined))?.isDirectory()) throw error;
+    });
+  try {
+    await make();
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolders(dirname(path));
+    await make();
+  }
 }
 
 /** Best effort: the file is in place, and not every file system can do this. */
