@@ -178,6 +178,17 @@ describe("load --print", () => {
     expect(JSON.parse(stdout)).toMatchObject({ line, code: 0, stdout: "pong\n" });
   });
 
+  it("refuses a prompt that no program can be given, before anything starts", async () => {
+    const asked = (length: number) =>
+      operator.jackin(["load", "--print", "-"], { input: "é".repeat(length) });
+    expect((await asked(65_000)).code).toBe(0);
+    const { code, stderr } = await asked(66_000);
+    expect([code, operator.runtime.runs.length]).toEqual([2, 1]);
+    expect(stderr).toBe(
+      "error: The prompt has 132000 bytes; at most 131000 fit.\n→ Put it into a file in the folder, and tell the agent to read that file.\n",
+    );
+  });
+
   it("reads the prompt from stdin", async () => {
     await operator.jackin(["load", "--print", "-"], { input: "from a pipe\n" });
     expect(operator.runtime.runs).toEqual([["-p", "from a pipe\n"]]);

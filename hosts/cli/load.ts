@@ -61,6 +61,7 @@ async function load(
   if (target?.trim() === "") throw usage("The workspace or folder is an empty text.");
   const prompt = flags.print === "-" ? await readAll(deps) : flags.print;
   if (prompt?.trim() === "") throw usage("The prompt is empty.");
+  if (prompt !== undefined) checkLength(prompt);
   const { jackin } = await deps.open();
   const request: LaunchRequest = {
     cwd: deps.io.cwd,
@@ -136,6 +137,18 @@ async function readAll({ io }: CommandDeps): Promise<string> {
   return chunks.join("");
 }
 
-function usage(message: string): JackinError {
-  return new JackinError({ code: "usage", message, hint: "jackin load --help" });
+/** bytes; it is an argument of `claude`, and Linux takes none of 128 KiB */
+const longestPrompt = 131_000;
+
+function checkLength(prompt: string): void {
+  const size = new TextEncoder().encode(prompt).length;
+  if (size <= longestPrompt) return;
+  throw usage(
+    `The prompt has ${size} bytes; at most ${longestPrompt} fit.`,
+    "Put it into a file in the folder, and tell the agent to read that file.",
+  );
+}
+
+function usage(message: string, hint = "jackin load --help"): JackinError {
+  return new JackinError({ code: "usage", message, hint });
 }
