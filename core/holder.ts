@@ -3,7 +3,7 @@
  * outlives a closed terminal, and so that its secrets are in no process but its own. POSIX sh, nothing else.
  *
  * A run folder, 0700 and in memory where the machine can, holds:
- * `env` (0600, read and removed by `launch`), `launch`, `hold`, `attach`, `tmux.conf`, `tmux` (the socket),
+ * `env` (0600, read and removed by `launch`), `begin`, `launch`, `hold`, `attach`, `tmux.conf`, `tmux` (the socket),
  * `pid` (the agent's), `end` (its exit code; then its last screen when it died at once).
  */
 import { JackinError } from "./error.ts";
@@ -14,6 +14,9 @@ export const detachKey = "Ctrl-\\";
 
 /** What `attach` exits with when the session goes on. */
 export const detachedCode = 90;
+
+/** What `begin` exits with when the agent ended at once, well or not: `end` tells. */
+export const endedCode = 91;
 
 export interface HolderOptions {
   /** The run folder, absolute, as the agent sees it. */
@@ -27,6 +30,20 @@ export interface HolderOptions {
 export function holderFiles(options: HolderOptions): Readonly<Record<string, string>> {
   const run = quoteShell(options.run);
   return {
+    // An agent that dies does so in its first moments: it is one that goes on once it has shown something and is still
+    // there a little later, or has lived for a while.
+    begin: `run=${run}
+tmux -u -S "$run/tmux" -f "$run/tmux.conf" new-session -d -s agent -x 120 -y 40 sh "$run/hold" "$@" || exit
+n=0
+shown=0
+while [ "$n" -lt 50 ] && [ "$shown" -lt 3 ]; do
+  sleep 0.1
+  n=$((n + 1))
+  if [ -s "$run/pid" ]; then kill -0 "$(cat "$run/pid")"; else tmux -S "$run/tmux" has-session; fi 2>/dev/null || exit ${endedCode}
+  tmux -S "$run/tmux" capture-pane -p 2>/dev/null | grep -q '[^ ]' && shown=$((shown + 1))
+done
+exit 0
+`,
     // The shell that reads the values becomes the agent, and runs nothing once it has them: no other process ever has
     // them. The agent's own use of tmux must not meet the holder.
     launch: `run=${run}
@@ -64,13 +81,9 @@ exit "$code"
   };
 }
 
-/** Starts the agent under the holder; the arguments are those of `sh`, or of a runtime's exec. */
+/** Starts the agent under the holder and sees that it goes on; the arguments are those of a runtime's exec. */
 export function holdCommand(run: string, args: readonly string[]): readonly string[] {
-  return [
-    ["tmux", "-u", "-S", `${run}/tmux`, "-f", `${run}/tmux.conf`],
-    ["new-session", "-d", "-s", "agent", "-x", "120", "-y", "40", "sh", `${run}/hold`],
-    args,
-  ].flat();
+  return ["sh", `${run}/begin`, ...args];
 }
 
 /** A shell text that exports the values; its place is a 0600 file, or a stdin. */

@@ -25,6 +25,7 @@ export {
   detachedCode,
   detachKey,
   envText,
+  endedCode,
   holdCommand,
   holderFiles,
   quoteShell,

@@ -22,7 +22,7 @@ RUN case "$(dpkg --print-architecture)" in \
       *) echo "Claude Code has no build for $(dpkg --print-architecture)" >&2; exit 1 ;; \
     esac \
  && export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
- && npm pack --silent "@anthropic-ai/claude-code-$platform@$CLAUDE_VERSION" \
+ && npm pack --loglevel error "@anthropic-ai/claude-code-$platform@$CLAUDE_VERSION" \
  && tar -xzf ./anthropic-ai-claude-code-*.tgz package/claude \
  && rm ./anthropic-ai-claude-code-*.tgz \
  && chmod 0755 package/claude && package/claude --version

@@ -47,7 +47,7 @@ async function build(tag: string, claudeVersion: string, ctx: PluginContext): Pr
   if (result.code === 0) return;
   throw new JackinError({
     code: "image-failed",
-    message: `[${owner}] The image could not be built (Claude Code ${claudeVersion}). The last lines:\n${lastLines(`${result.stdout}\n${result.stderr}`, 12)}`,
+    message: `[${owner}] The image could not be built (Claude Code ${claudeVersion}). The last lines:\n${lastLines(shown(`${result.stdout}\n${result.stderr}`), 12)}`,
     hint: `See that this machine reaches the Debian and npm registries, then run the same command again.\n${ownImage}`,
   });
 }
@@ -80,8 +80,15 @@ async function isThere(image: string, ctx: PluginContext): Promise<boolean> {
   throw dockerFailed(result, "image-failed", `The image ${image} cannot be looked at`);
 }
 
+/** Without the builder's colours, and with its longest lines, whole shell texts, cut. */
+function shown(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+  const plain = text.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, "");
+  return plain.replaceAll(/^(.{200}).+$/gm, "$1…");
+}
+
 /** Progress bars rewrite their line: only what was last on it is shown. */
 function showLine(line: string, ctx: PluginContext): void {
-  const last = line.trimEnd().split("\r").at(-1)?.trim();
-  if (last) ctx.progress(last.slice(0, 200));
+  const last = shown(line).trimEnd().split("\r").at(-1)?.trim();
+  if (last) ctx.progress(last);
 }

@@ -85,11 +85,15 @@ describe("the image", () => {
   it("that cannot be built shows the last lines and what to do", async () => {
     const { ctx } = machine({
       "docker image inspect": { code: 1, stderr: "Error: No such image: x" },
-      "docker build": { code: 1, stdout: "Step 1/9\nStep 2/9\n", stderr: "E: no network\n" },
+      "docker build": {
+        code: 1,
+        stdout: `Step 1/9\nStep 2/9 : RUN ${"x".repeat(300)}\n\u001b[91mnpm ERR! 404\u001b[0m\n`,
+        stderr: "E: no network\n",
+      },
     });
     await expect(runtimeDocker().prepare!({}, ctx)).rejects.toMatchObject({
       code: "image-failed",
-      message: expect.stringContaining("Step 2/9\nE: no network"),
+      message: expect.stringMatching(/Step 2\/9 : RUN x{50,200}…\nnpm ERR! 404\nE: no network$/),
       hint: expect.stringContaining("--image"),
     });
   });
@@ -236,12 +240,78 @@ describe("start", () => {
     expect(ran().at(-1)).toBe("docker rm -f -v jackin-app");
   });
 
+  it("takes the place of a container that a killed launch made after it had looked", async () => {
+    const { host, ctx, ran } = machine({ ...version, ...absent });
+    const { exec } = host;
+    let runs = 0;
+    const late: typeof exec = async (command, args, options) => {
+      const result = await exec!(command, args, options);
+      if (args[0] === "run" && ++runs === 1)
+        return {
+          ...result,
+          code: 125,
+          stderr: 'The container name "/jackin-app" is already in use',
+        };
+      if (args[1] === "inspect" && runs === 1) {
+        const stdout =
+          '{"name":"/jackin-app","running":true,"labels":{"jackin.home":"/home/me/.jackin"}}';
+        return { code: 0, stdout, stderr: "" };
+      }
+      return result;
+    };
+    await runtimeDocker().start(spec, { ...ctx, host: { ...host, exec: late } });
+    const lines = ran().filter((line) => /docker (rm|run)/.test(line));
+    expect(lines.map((line) => line.split(" ")[1])).toEqual(["run", "rm", "run"]);
+  });
+
+  it("does not call a container dead that runs", async () => {
+    let ran = false;
+    const running = '{"name":"/jackin-app","running":true,"labels":{}}';
+    const host = createHostDouble({
+      files: { "/home/me/.jackin/instances/app/claude": { kind: "folder" } },
+      exec: ({ args: [verb, second] }) => {
+        if (verb === "run") return ((ran = true), { stdout: "0123abcd\n" });
+        if (verb === "version") return version["docker version"];
+        if (verb === "exec") return { code: 1, stderr: "sh: the text was wrong" };
+        if (second !== "inspect") return {};
+        return ran ? { stdout: running } : absent["docker container inspect"];
+      },
+    });
+    await expect(runtimeDocker().start(spec, createContextDouble(host))).rejects.toMatchObject({
+      message: "[runtime-docker] The agent did not start: sh: the text was wrong",
+    });
+  });
+
+  it("says what an agent said that ended at once", async () => {
+    const { ctx, ran } = machine({
+      ...version,
+      ...absent,
+      "docker exec jackin-app sh /jackin/run/begin": { code: 91 },
+      "docker exec jackin-app sh -c": { stdout: "the moon\n" },
+      "docker wait": { stdout: "3\n" },
+    });
+    await expect(runtimeDocker().start(spec, ctx)).rejects.toMatchObject({
+      code: "start-failed",
+      message: expect.stringMatching(/ended at once, with exit code 3[^]*the moon/),
+    });
+    expect(ran().at(-1)).toBe("docker rm -f -v jackin-app");
+  });
+
+  it("says that the disk is full", async () => {
+    const stderr = "cat: write error: No space left on device";
+    const { ctx } = machine({ ...version, ...absent, "docker exec -i": { code: 1, stderr } });
+    await expect(runtimeDocker().start(spec, ctx)).rejects.toMatchObject({
+      code: "start-failed",
+      hint: expect.stringContaining("df -h"),
+    });
+  });
+
   it("does with its own container what it does, whoever has the name by then", async () => {
     const { ctx, ran } = machine({
       ...version,
       ...absent,
       "docker run": { stdout: "0123abcd\n" },
-      "docker exec 0123abcd tmux": { code: 1, stderr: "no such container" },
+      "docker exec 0123abcd sh": { code: 1, stderr: "no such container" },
     });
     await expect(runtimeDocker().start(spec, ctx)).rejects.toMatchObject({ code: "start-failed" });
     const later = ran().slice(ran().findIndex((line) => line.startsWith("docker run")) + 1);

@@ -21,7 +21,8 @@ export async function provisionText(
   const lines = [
     "set -eu",
     "umask 077",
-    `put() { rm -rf "$1.new"; printf %s "$2" > "$1.new"; mv -f "$1.new" "$1"; }`,
+    // Not by printf alone: dash's says "I/O error" when the disk is full.
+    `put() { rm -rf "$1.new"; printf %s "$2" | cat > "$1.new"; mv -f "$1.new" "$1"; }`,
     `command -v claude > /dev/null || exit ${missing.claude}`,
     ...(spec.session ? [`command -v tmux > /dev/null || exit ${missing.tmux}`] : []),
     `mkdir -p ${quoteShell(inside.credentials)}`,

@@ -34,11 +34,12 @@ export async function locate(instance: string, ctx: PluginContext): Promise<Loca
   return { name, state: found.get(name) };
 }
 
+/** By name or id. */
 export async function stateOf(
-  name: string,
+  container: string,
   ctx: PluginContext,
 ): Promise<ContainerState | undefined> {
-  return (await statesOf([name], ctx)).get(name);
+  return [...(await statesOf([container], ctx)).values()][0];
 }
 
 /** Those of the containers that are there. */

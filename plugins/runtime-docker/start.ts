@@ -1,13 +1,14 @@
 import {
   cancelled,
+  endedCode,
   holdCommand,
   JackinError,
   settleLogin,
   throwIfAborted,
 } from "../../core/index.ts";
-import type { Notice, PluginContext, StartSpec } from "../../core/index.ts";
+import type { ExecResult, Notice, PluginContext, StartSpec } from "../../core/index.ts";
 import type { User } from "./container.ts";
-import { detachNotice, inside, labels, runArguments } from "./container.ts";
+import { detachNotice, inside, labels, lastScreen, runArguments } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { docker, dockerFailed, lastLines, machineOf, owner } from "./engine.ts";
 import type { ImageMemory } from "./image-check.ts";
@@ -51,7 +52,7 @@ export async function startContainer(
   // From its start on it goes by its id: after an eject another launch may have the name.
   let container = name;
   try {
-    const started = await docker(calm, args, { limitMs: 120_000 });
+    const started = await create(name, args, calm);
     answered = true;
     if (started.code !== 0) throw runFailed(spec, name, started);
     container = started.stdout.trim() || name;
@@ -67,6 +68,20 @@ export async function startContainer(
       await removeSurely(container, answered, calm);
     throw ctx.signal.aborted ? cancelled(error) : error;
   }
+}
+
+async function create(
+  name: string,
+  args: readonly string[],
+  ctx: PluginContext,
+): Promise<ExecResult> {
+  const created = await docker(ctx, args, { limitMs: 120_000 });
+  if (!/is already in use/.test(created.stderr)) return created;
+  // What a killed launch had asked of Docker may come after we have looked.
+  const state = await stateOf(name, ctx);
+  if (state?.labels[labels.home] !== machineOf(ctx).files.state) return created;
+  await removeContainer(name, ctx);
+  return await docker(ctx, args, { limitMs: 120_000 });
 }
 
 async function operatorOf(home: string, ctx: PluginContext): Promise<User> {
@@ -113,8 +128,7 @@ function runFailed(
       message: `[${owner}] The folder ${spec.workdir} cannot be mounted: ${lastLines(stderr, 2)}`,
       hint: "See that the folder is there, on the machine that Docker runs on.",
     });
-  const hint = `Try the image by hand: docker run --rm -it --entrypoint sh ${spec.image}`;
-  return dockerFailed(result, "start-failed", `The container did not start`, hint);
+  return dockerFailed(result, "start-failed", `The container did not start`, tryByHand(spec));
 }
 
 /** Gives the shell in the container its text by stdin. */
@@ -133,13 +147,25 @@ async function execute(
         message: `[${owner}] The image ${spec.image} has no ${program}.`,
         hint: `Add ${program} to the image, or leave --image out and take jackin's own.`,
       });
+  if (/no space left/i.test(result.stderr))
+    throw new JackinError({
+      code: "start-failed",
+      message: `[${owner}] What the agent needs could not be written: ${lastLines(result.stderr, 1)}`,
+      hint: `Free some space: df -h ${spec.home}`,
+    });
   throw await notPrepared(spec, name, result, ctx);
 }
 
 async function begin(spec: StartSpec, name: string, ctx: PluginContext): Promise<void> {
   const args = ["exec", name, ...holdCommand(inside.run, spec.args)];
   const result = await docker(ctx, args, { limitMs: 60_000 });
-  if (result.code !== 0) throw await notPrepared(spec, name, result, ctx);
+  if (result.code === 0) return;
+  if (result.code !== endedCode) throw await notPrepared(spec, name, result, ctx);
+  const said = await docker(ctx, ["exec", name, "sh", "-c", lastScreen], { limitMs: 30_000 });
+  const code = (await docker(ctx, ["wait", name], { limitMs: 30_000 })).stdout.trim();
+  if (code === "0") return;
+  const what = `The agent of ${spec.instance} ended at once, with exit code ${code}`;
+  throw died(spec, what, said.code === 0 ? said.stdout : "");
 }
 
 /** A container that died says more in its log than the command that met it dead. */
@@ -149,15 +175,23 @@ async function notPrepared(
   result: { readonly code: number; readonly stdout: string; readonly stderr: string },
   ctx: PluginContext,
 ): Promise<JackinError> {
-  const hint = `Try the image by hand: docker run --rm -it --entrypoint sh ${spec.image}`;
   const state = await stateOf(name, ctx);
-  if (state?.running) return dockerFailed(result, "start-failed", "The agent did not start", hint);
+  if (state?.running)
+    return dockerFailed(result, "start-failed", "The agent did not start", tryByHand(spec));
   const { stdout, stderr } = await docker(ctx, ["logs", "--tail", "10", name]);
+  return died(spec, `The container of ${spec.instance} died at its start`, stdout + stderr);
+}
+
+function died(spec: StartSpec, what: string, said: string): JackinError {
   return new JackinError({
     code: "start-failed",
-    message: `[${owner}] The container of ${spec.instance} died at its start. The last lines of its log:\n${lastLines(stdout + stderr, 10)}`,
-    hint,
+    message: `[${owner}] ${what}. Its last lines:\n${lastLines(said, 10)}`,
+    hint: tryByHand(spec),
   });
+}
+
+function tryByHand({ image }: StartSpec): string {
+  return `Try the image by hand: docker run --rm -it --entrypoint sh ${image}`;
 }
 
 /** After a `docker run` that did not answer, the container may turn up a moment later. */

@@ -2,6 +2,7 @@
 import {
   detachedCode,
   detachKey,
+  endedCode,
   holdCommand,
   JackinError,
   throwIfAborted,
@@ -119,15 +120,31 @@ const withoutTmux: Notice = {
 };
 
 async function hold(spec: StartSpec, record: LocalRecord, ctx: PluginContext): Promise<void> {
-  const [tmux = "tmux", ...args] = holdCommand(record.run, spec.args);
+  const [shell = "sh", ...args] = holdCommand(record.run, spec.args);
   const options = { env: environmentOf(record, ctx), cwd: spec.workdir, signal: ctx.signal };
-  const result = await machineOf(ctx).exec(tmux, args, { ...options, limitMs: 30_000 });
+  const result = await machineOf(ctx).exec(shell, args, { ...options, limitMs: 30_000 });
   // From its number on, the agent is found by `list` and `stop`.
   if (result.code === 0) return await begun(record, ctx);
+  const end = result.code === endedCode ? await lastWords(record, ctx) : undefined;
+  if (end?.code === 0) return;
+  if (end)
+    throw new JackinError({
+      code: "start-failed",
+      message: `[${owner}] The agent of ${spec.instance} ended at once, with exit code ${end.code}. Its last lines:\n${end.said || "it said nothing"}`,
+      hint: "See that it starts by itself: claude",
+    });
   throw new JackinError({
     code: "start-failed",
     message: `[${owner}] The agent did not start under tmux: ${result.stderr.trim()}`,
   });
+}
+
+/** How an agent ended whose holder may still be writing it down. */
+async function lastWords({ run }: LocalRecord, ctx: PluginContext) {
+  const wait = `n=0
+while tmux -S "$1" has-session 2>/dev/null && [ "$n" -lt 50 ]; do sleep 0.1; n=$((n + 1)); done`;
+  await machineOf(ctx).exec("sh", ["-c", wait, "sh", `${run}/tmux`]);
+  return await endOf(run, ctx);
 }
 
 async function stop(instance: string, ctx: PluginContext): Promise<void> {

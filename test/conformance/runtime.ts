@@ -35,7 +35,8 @@ case "$1" in
   arguments) shift; for each; do printf '[%s]' "$each"; done ;;
   write) printf %s "$3" > "$2" ;;
   end) exit "$2" ;;
-  wait) trap 'exit 143' TERM; : > waiting; while :; do sleep 0.1; done ;;
+  die) echo "the double dies"; exit "$2" ;;
+  wait) trap 'exit 143' TERM; echo waiting; : > waiting; while :; do sleep 0.1; done ;;
 esac
 `;
 
@@ -167,8 +168,17 @@ export function testRuntime(name: string, make: () => Promise<RuntimeWorld>): vo
     });
 
     it("shows an agent that has ended as not running", async () => {
-      await start({ session: true, args: ["end", "3"] });
+      await start({ session: true, args: ["end", "0"] });
       await until(async () => (await listed())?.running !== true);
+    });
+
+    it("says how an agent ended that dies at its start, and leaves nothing of it", async () => {
+      const starting = start({ session: true, args: ["die", "3"] });
+      await expect(starting).rejects.toMatchObject({
+        code: "start-failed",
+        message: expect.stringMatching(/ended at once, with exit code 3[^]*the double dies/),
+      });
+      expect(await listed()).toBeUndefined();
     });
 
     it("starts afresh over what an earlier start has left", async () => {
