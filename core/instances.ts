@@ -16,6 +16,8 @@ const recordSchema = v.object({
   /** `starting` is a promise of `launcher`; who finds that launcher dead may take the instance over. */
   phase: v.picklist(["starting", "running", "stopped"]),
   launcher: v.optional(v.string()),
+  /** A headless run: it lives as long as its launcher. */
+  headless: v.optional(v.boolean()),
   /** ms since the epoch */
   startedAt: v.number(),
 });
@@ -33,14 +35,18 @@ export async function readInstance(
   return result.success ? result.output : undefined;
 }
 
-export async function readInstances(store: StateStore): Promise<readonly InstanceRecord[]> {
+/** `unreadable`: instances whose record is torn, or was written by another version of jackin. */
+export async function readInstances(store: StateStore): Promise<{
+  readonly records: readonly InstanceRecord[];
+  readonly unreadable: readonly string[];
+}> {
   const keys = await store.getKeys(prefix);
-  const records = await Promise.all(
-    keys.map((key) => readInstance(store, key.slice(key.lastIndexOf(prefix) + prefix.length))),
-  );
-  return records
-    .filter((record) => record !== undefined)
-    .sort((a, b) => (a.instance < b.instance ? -1 : 1));
+  const names = keys.map((key) => key.slice(key.lastIndexOf(prefix) + prefix.length)).sort();
+  const read = await Promise.all(names.map((name) => readInstance(store, name)));
+  return {
+    records: read.filter((record) => record !== undefined),
+    unreadable: names.filter((_, index) => read[index] === undefined),
+  };
 }
 
 export async function writeInstance(store: StateStore, record: InstanceRecord): Promise<void> {

@@ -407,6 +407,70 @@ describe("instances", () => {
     expect((await jackin.status()).instances).toMatchObject([{ state: "running" }]);
   });
 
+  it("takes the place of a headless agent whose launch was killed, and of no other", async () => {
+    let alive = true;
+    const { jackin, runtime } = setUp(app, { alive: () => alive });
+    const called = Promise.withResolvers<void>();
+    runtime.run = () => (called.resolve(), new Promise<never>(() => {}));
+    void jackin.print({ target: "my-app" }, { capture: true });
+    await called.promise;
+    const beside = await jackin.load({ target: "my-app" });
+    expect(beside.instance.instance).toBe("my-app-2");
+    alive = false;
+    expect((await jackin.status()).instances).toMatchObject([
+      { instance: "my-app", state: "running" },
+      { instance: "my-app-2", state: "running" },
+    ]);
+    const next = await jackin.load({ target: "my-app" });
+    expect(next.instance.instance).toBe("my-app");
+    expect((await jackin.load({ target: "my-app" })).instance.instance).toBe("my-app-3");
+  });
+
+  it("clears what is left of agents that have ended when all are stopped", async () => {
+    const { jackin, runtime } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    const list = runtime.list.bind(runtime);
+    runtime.list = async (ctx) => (await list(ctx)).map((item) => ({ ...item, running: false }));
+    await expect(jackin.exile()).resolves.toEqual([]);
+    expect(runtime.stops).toEqual(["my-app"]);
+  });
+
+  it("stops what runs when its record cannot be written", async () => {
+    const { jackin, runtime, store } = setUp(app);
+    await jackin.load({ target: "my-app" });
+    const { setItem } = store;
+    const full = new JackinError({ code: "host-failed", message: "no space" });
+    store.setItem = () => Promise.reject(full);
+    await expect(jackin.exile()).resolves.toEqual(["my-app"]);
+    expect((await jackin.status()).instances).toMatchObject([{ state: "stopped" }]);
+    store.setItem = (key, value) =>
+      "phase" in value && value.phase === "starting" ? setItem(key, value) : Promise.reject(full);
+    await expect(jackin.load({ target: "my-app" })).rejects.toThrow("no space");
+    expect(runtime.running.size).toBe(0);
+  });
+
+  it.each([
+    ["damaged", "[]"],
+    ["of a later jackin", '{"schema":2,"instance":"my-app"}'],
+  ])(
+    "keeps folder and name of an instance whose record is %s, until it is purged",
+    async (_, text) => {
+      const { jackin, store, host } = setUp(app);
+      store.items.set("instances:my-app", text);
+      await expect(jackin.load({ target: "my-app" })).resolves.toMatchObject({
+        instance: { instance: "my-app-2" },
+      });
+      expect(await jackin.status()).toMatchObject({
+        instances: [{ instance: "my-app-2", state: "running" }],
+        notices: [{ text: expect.stringContaining("my-app cannot be read"), level: "warning" }],
+      });
+      expect(store.items.get("instances:my-app")).toBe(text);
+      await expect(jackin.purge("my-app")).resolves.toEqual(["my-app"]);
+      expect(host.changes.at(-1)).toBe("remove /home/me/.jackin/instances/my-app");
+      expect((await jackin.status()).notices).toEqual([]);
+    },
+  );
+
   it("leaves nothing of a first launch that failed", async () => {
     const { jackin, runtime, store, host } = setUp(app, {
       runtime: { onStart: () => Promise.reject(new Error("boom")) },

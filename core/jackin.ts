@@ -176,7 +176,7 @@ export function createJackin(options: JackinOptions): Jackin {
       const now = await readInstance(store, instance);
       if (now?.launcher !== record.launcher) throw ejected(instance);
       throwIfAborted(ctx.signal);
-      await writeInstance(store, { ...record, phase: "running" });
+      await writeInstance(store, { ...record, phase: "running", headless: !session });
       const sharers = others.filter(
         (other) => other.mode === record.mode && other.account === record.account,
       );
@@ -249,17 +249,19 @@ export function createJackin(options: JackinOptions): Jackin {
 
   async function exile(call: CallOptions = {}): Promise<readonly string[]> {
     const ctx = context(call);
-    const { instances } = await roster(ctx);
-    const live = instances.filter((item) => item.state !== "stopped");
+    const { instances, isThere } = await roster(ctx);
+    const chosen = instances.filter((item) => item.state !== "stopped" || isThere(item.instance));
     const results = await Promise.allSettled(
-      live.map(({ instance, runtime }) => takeDown(instance, runtime, ctx)),
+      chosen.map(({ instance, runtime }) => takeDown(instance, runtime, ctx)),
     );
     const failures = results.flatMap((result, index) =>
       result.status === "rejected"
-        ? [`  ${live[index]!.instance}: ${toJackinError(result.reason).message}`]
+        ? [`  ${chosen[index]!.instance}: ${toJackinError(result.reason).message}`]
         : [],
     );
-    if (failures.length === 0) return live.map((item) => item.instance);
+    // That the rest of one that had ended is gone too is no news.
+    if (failures.length === 0)
+      return chosen.filter((item) => item.state !== "stopped").map((item) => item.instance);
     throwIfAborted(ctx.signal);
     throw new JackinError({
       code: "host-failed",
@@ -271,8 +273,12 @@ export function createJackin(options: JackinOptions): Jackin {
   async function purge(target: string, call: CallOptions = {}): Promise<readonly string[]> {
     const ctx = context(call);
     await using _lock = await lockInstances(ctx);
-    const { instances } = await roster(ctx);
+    const { instances, unreadable } = await roster(ctx);
     const named = instances.filter((item) => item.instance === target);
+    if (named.length === 0 && unreadable.includes(target)) {
+      await forget(target);
+      return [target];
+    }
     const chosen = named.length > 0 ? named : instances.filter((item) => item.workspace === target);
     if (chosen.length === 0) throw noInstance(target, instances);
     const live = chosen.filter((item) => item.state !== "stopped").map((item) => item.instance);
@@ -286,20 +292,29 @@ export function createJackin(options: JackinOptions): Jackin {
     }
     for (const { instance, runtime } of chosen) {
       await runtimeOf(runtime).stop(instance, ctx);
-      await host.files?.remove(homeOf(instance));
-      await forgetInstance(store, instance);
+      await forget(instance);
     }
     return chosen.map((item) => item.instance);
   }
 
-  /** Takes the promise away first, so that a launch under way stops itself, then whatever runs. */
+  async function forget(instance: string): Promise<void> {
+    await host.files?.remove(homeOf(instance));
+    await forgetInstance(store, instance);
+  }
+
+  /** Takes the promise away first, so that a launch under way stops itself, then whatever runs, on a full disk too. */
   async function takeDown(instance: string, runtime: string, ctx: PluginContext): Promise<void> {
     const record = await readInstance(store, instance);
+    let unwritten: unknown;
     if (record) {
       const { launcher: _, ...rest } = record;
-      await writeInstance(store, { ...rest, phase: "stopped" });
+      await writeInstance(store, { ...rest, phase: "stopped" }).catch(
+        (error: unknown) => (unwritten = error),
+      );
     }
     await runtimeOf(runtime).stop(instance, ctx);
+    // What runs is known from its runtime; of a launch that has not come so far only the record tells.
+    if (unwritten !== undefined && record?.phase === "starting") throw unwritten;
   }
 
   function runtimeOf(name: string): Runtime {

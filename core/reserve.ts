@@ -38,7 +38,7 @@ export async function reserve(
 ): Promise<Reservation> {
   const { store, runtimes, host } = machine;
   await using _lock = await lockInstances(ctx);
-  const { records, instances, isLive } = await takeRoster(store, runtimes, host, ctx);
+  const { records, instances, unreadable, isLive } = await takeRoster(store, runtimes, host, ctx);
   const own = records.filter(
     (record) =>
       record.key === plan.target.key &&
@@ -47,7 +47,8 @@ export async function reserve(
   );
   const idle = own.find((record) => !isLive(record.instance));
   const instance =
-    idle?.instance ?? freeName(plan.target.base, new Set(instances.map((item) => item.instance)));
+    idle?.instance ??
+    freeName(plan.target.base, new Set([...instances.map((item) => item.instance), ...unreadable]));
   const others: Sharer[] = instances
     .filter((item) => item.state !== "stopped" && item.instance !== instance)
     .map(({ instance: name, mode, account }) => ({

@@ -36,8 +36,12 @@ export interface Status {
 /** All instances as they are now: what the records say, corrected by what the runtimes see. */
 export interface Roster extends Status {
   readonly records: readonly InstanceRecord[];
+  /** Instances whose record says nothing; their names are taken. */
+  readonly unreadable: readonly string[];
   /** Starts, runs, or may run: not to be taken over. */
   isLive(instance: string): boolean;
+  /** Its runtime has something of it, running or not. */
+  isThere(instance: string): boolean;
 }
 
 /** One look at the records and at each runtime, side by side. A runtime that does not answer is a notice if records speak of it. */
@@ -48,7 +52,7 @@ export async function takeRoster(
   ctx: PluginContext,
   limitMs = 30_000,
 ): Promise<Roster> {
-  const [records, lists] = await Promise.all([
+  const [{ records, unreadable }, lists] = await Promise.all([
     readInstances(store),
     Promise.all(runtimes.map((runtime) => listOf(runtime, ctx, limitMs))),
   ]);
@@ -59,11 +63,12 @@ export async function takeRoster(
       records.some((record) => record.runtime === list.runtime && record.phase !== "stopped"),
   );
   const recorded = await Promise.all(records.map(stateOf));
+  const isLaunched = await Promise.all(records.map(hasLaunched));
   const known = new Set(records.map((record) => record.instance));
   // Runs although its launch was killed or its stop failed: to be seen and stopped, and free for the next launch.
   const abandoned = new Set(
     records
-      .filter((record, index) => record.phase !== "running" && recorded[index]!.state === "running")
+      .filter((_, index) => recorded[index]!.state === "running" && !isLaunched[index])
       .map((record) => record.instance),
   );
   const instances = [
@@ -72,14 +77,22 @@ export async function takeRoster(
   ];
   return {
     records,
+    unreadable,
     instances,
-    notices: missed.map((list) => list.notice!),
+    notices: [...missed.map((list) => list.notice!), ...unreadable.map(unreadableNotice)],
     isLive: (instance) =>
       instances.some(
         (item) =>
           item.instance === instance && item.state !== "stopped" && !abandoned.has(instance),
       ),
+    isThere: (instance) => found.some((item) => item.instance === instance),
   };
+
+  /** It runs by itself, or who launched its headless agent still waits for it. */
+  async function hasLaunched({ phase, headless, launcher }: InstanceRecord): Promise<boolean> {
+    if (phase !== "running" || !headless || !launcher || !host.process) return phase === "running";
+    return await host.process.isAlive(launcher.split(" ")[0]!);
+  }
 
   async function stateOf(record: InstanceRecord): Promise<InstanceStatus> {
     return { ...toStatus(record), state: await judge(record) };
@@ -97,6 +110,11 @@ export async function takeRoster(
       ? "running"
       : "stopped";
   }
+}
+
+function unreadableNotice(instance: string): Notice {
+  const text = `The record of ${instance} cannot be read: it is damaged, or of another version of jackin. Its folder is kept, its name not used`;
+  return { level: "warning", text, next: `jackin purge ${instance}   forgets it for good` };
 }
 
 interface RuntimeList {
