@@ -1,5 +1,6 @@
 /** An operator of jackin on this machine, for the end-to-end tests: own home, own configuration, own instances. */
 import { execFile, spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { chown, cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, relative } from "node:path";
@@ -32,8 +33,15 @@ export interface CallInit {
   readonly env?: Record<string, string | undefined>;
   readonly cwd?: string;
   readonly input?: string;
-  /** Kills the command with this signal after `after` resolves. */
-  readonly kill?: { readonly signal: NodeJS.Signals; readonly after: Promise<unknown> };
+  readonly kill?: Kill;
+}
+
+export interface Kill {
+  readonly signal: NodeJS.Signals;
+  /** When it resolves, or when stderr says this. */
+  readonly after: Promise<unknown> | RegExp;
+  /** The programs that jackin runs get it too, as by Ctrl-C on a terminal. */
+  readonly group?: boolean;
 }
 
 export interface Operator extends AsyncDisposable {
@@ -87,15 +95,17 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       cwd: init.cwd ?? home,
       env: { ...env, ...init.env },
       stdio: ["pipe", "pipe", "pipe"],
+      detached: init.kill?.group === true,
     });
     const output = { stdout: "", stderr: "" };
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
     child.stdin.on("error", () => undefined).end(init.input ?? "");
-    void init.kill?.after.then(() => child.kill(init.kill!.signal));
+    if (init.kill) void killIt(child, init.kill);
     const code = await new Promise<number>((resolve, reject) => {
       child.once("error", reject);
-      child.once("close", (status, signal) =>
+      // What a killed jackin had started goes on, and may keep its output open.
+      child.once(init.kill?.signal === "SIGKILL" ? "exit" : "close", (status, signal) =>
         resolve(status ?? (signal === "SIGKILL" ? 137 : 143)),
       );
     });
@@ -154,6 +164,19 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       await rm(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     },
   };
+}
+
+async function killIt(child: ChildProcessWithoutNullStreams, kill: Kill): Promise<void> {
+  const { signal, after, group } = kill;
+  let seen = "";
+  if (after instanceof RegExp)
+    await new Promise<void>((resolve) =>
+      child.stderr.on("data", (text: string) => after.test((seen += text)) && resolve()),
+    );
+  else await after;
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (group) process.kill(-child.pid!, signal);
+  else child.kill(signal);
 }
 
 export interface Installed extends AsyncDisposable {
