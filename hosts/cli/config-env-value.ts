@@ -5,6 +5,7 @@ import type { EnvSetFlags } from "./config-env.ts";
 import { checkReference } from "./config-reference.ts";
 import { schemesOf, typedScope } from "./config-scope.ts";
 import type { ScopeFlags } from "./config-scope.ts";
+import { readStdin } from "./io.ts";
 import { harmless } from "./show.ts";
 
 /** bytes; Linux takes little more, and the parser that edits are made with ends its stack on a text of 120 000 characters */
@@ -18,8 +19,7 @@ export async function askValue(
 ): Promise<string> {
   if (given !== undefined && given !== "-") return checkText(key, given);
   if (given === "-") {
-    let text = "";
-    for await (const chunk of deps.io.stdin.setEncoding("utf8")) text += String(chunk);
+    const text = await readStdin(deps.io);
     return checkText(key, text.replace(/\r?\n$/, ""));
   }
   if (!deps.isTerminal) {

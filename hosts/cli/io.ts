@@ -1,3 +1,4 @@
+import { addAbortSignal } from "node:stream";
 import type { Readable, Writable } from "node:stream";
 
 /** The world as the command sees it; tests hand in their own. */
@@ -9,6 +10,14 @@ export interface Io {
   readonly cwd: string;
   /** Its reason is the name of the system's signal: `SIGINT`, `SIGTERM` or `SIGHUP`. */
   readonly signal: AbortSignal;
+}
+
+/** All of it. Ctrl-C ends the wait for somebody who does not write. */
+export async function readStdin({ stdin, signal }: Pick<Io, "stdin" | "signal">): Promise<string> {
+  addAbortSignal(signal, stdin);
+  let text = "";
+  for await (const chunk of stdin.setEncoding("utf8")) text += String(chunk);
+  return text;
 }
 
 export function canAsk(io: Io): boolean {

@@ -3,7 +3,7 @@ import type { Jackin, Launched, LaunchRequest } from "../../core/index.ts";
 import { JackinError } from "../../core/index.ts";
 import { attachTo } from "./attach.ts";
 import type { CommandDeps } from "./command.ts";
-import { canAttach } from "./io.ts";
+import { canAttach, readStdin } from "./io.ts";
 import { harmless, validity } from "./show.ts";
 
 interface LoadFlags {
@@ -132,9 +132,7 @@ function toJson({ instance, line, sharedWith, notices }: Launched) {
 
 async function readAll({ io }: CommandDeps): Promise<string> {
   if (io.stdin.isTTY === true) throw usage("--print - reads the prompt from stdin: pipe one in.");
-  const chunks: string[] = [];
-  for await (const chunk of io.stdin.setEncoding("utf8")) chunks.push(String(chunk));
-  return chunks.join("");
+  return await readStdin(io);
 }
 
 /** bytes; it is an argument of `claude`, and Linux takes none of 128 KiB */
