@@ -16,7 +16,12 @@ import type {
 } from "./index.ts";
 import { createJackin, createSecret, JackinError } from "./index.ts";
 
-const folders = { "/w/app/file": "", "/w/other/file": "", "/home/me/project/file": "" };
+const folders = {
+  "/proc/1/environ": "",
+  "/w/app/file": "",
+  "/w/other/file": "",
+  "/home/me/project/file": "",
+};
 
 function provider(mode: string, more: Partial<AuthProvider> = {}, grant: Partial<Grant> = {}) {
   const requests: GrantRequest[] = [];
@@ -150,6 +155,7 @@ describe("load", () => {
     [{ target: "my-app", mode: "snyc" }, "usage", 'Unknown mode "snyc". Did you mean "sync"?'],
     [{ target: "my-app", runtime: "vm" }, "usage", 'Unknown runtime "vm".'],
     [{ target: "/home/me" }, "usage", "/home/me cannot be a workspace"],
+    [{ target: "/proc/1" }, "usage", "/proc/1 cannot be a workspace"],
     [{ target: "/w/logins" }, "usage", "/w/logins cannot be a workspace: /w/logins/claude, which"],
     [{ target: "/w/keys" }, "usage", "/w/keys cannot be a workspace: ~/keys, which"],
     [{ target: "/home/me/.jackin/instances" }, "not-found", "No workspace and no folder"],

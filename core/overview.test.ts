@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 import { createHostDouble, programMissing } from "../test/doubles/host.ts";
 import type { ExecScript } from "../test/doubles/host.ts";
 import { createStoreDouble } from "../test/doubles/store.ts";
-import { createJackin, doctor } from "./index.ts";
+import { createRuntimeDouble } from "../test/doubles/runtime.ts";
+import { createJackin, doctor, JackinError } from "./index.ts";
 
 const checkOf = async (exec: ExecScript) => {
   const jackin = createJackin({
@@ -20,4 +21,24 @@ it.each<[string, ExecScript, string, string]>([
   ["is missing", () => Promise.reject(programMissing("claude")), "warning", "was not found"],
 ])("tells a claude that %s", async (_, exec, state, text) => {
   expect(await checkOf(exec)).toMatchObject({ state, text: expect.stringContaining(text) });
+});
+
+it("finds only the default runtime's absence bad", async () => {
+  const error = new JackinError({
+    code: "runtime-missing",
+    message: "not here",
+    hint: "install it",
+  });
+  const absent = { probe: { ready: false, error } } as const;
+  const jackin = createJackin({
+    host: createHostDouble(),
+    plugins: ["first", "second"].map((runtime) => createRuntimeDouble({ runtime, ...absent })),
+    store: createStoreDouble(),
+    config: async () => ({ config: {}, notices: [] }),
+  });
+  const checks = (await doctor(jackin)).filter(({ name }) => name.startsWith("runtime"));
+  expect(checks).toEqual([
+    { name: "runtime first", state: "bad", text: "not here", next: "install it" },
+    { name: "runtime second", state: "warning", text: "not here", next: "install it" },
+  ]);
 });

@@ -79,13 +79,15 @@ export async function doctor(jackin: Jackin, call: CallOptions = {}): Promise<re
     const all = await authHealth(jackin, call);
     return all.flatMap(({ mode, health }) => (health ? [{ name: `mode ${mode}`, ...health }] : []));
   };
-  const runtimes = ofKind(jackin.plugins, "runtime").map(async (runtime): Promise<Check> => {
+  const runtimes = ofKind(jackin.plugins, "runtime").map(async (runtime, index): Promise<Check> => {
     const health = await healthOf(jackin, call, runtime.name, 20_000, async (ctx) => {
       const probe = await runtime.probe(ctx);
       if (!probe.ready) throw probe.error;
       return { state: "good", text: probe.detail };
     });
-    return { name: `runtime ${runtime.runtime}`, ...health! };
+    // Nobody needs a runtime but the default one, unless they ask for it.
+    const state = index > 0 && health!.state === "bad" ? "warning" : health!.state;
+    return { name: `runtime ${runtime.runtime}`, ...health!, state };
   });
   const secrets = ofKind(jackin.plugins, "secret").map(async (resolver): Promise<Check[]> => {
     const health = await healthOf(

@@ -51,12 +51,12 @@ export async function findTarget(config: Config, query: TargetQuery, host: Host)
         hint: `Bring it back, or point the workspace to where it is now: jackin workspace edit ${name}`,
       });
     }
-    await refuseLogins(workdir, host);
+    await refuseFolder(workdir, host);
     return { workspace: name, workdir, key: `workspace:${name}`, base: slug(name) };
   }
 
   async function folderTarget(workdir: string): Promise<Target> {
-    await refuseLogins(workdir, host);
+    await refuseFolder(workdir, host);
     return {
       workspace: undefined,
       workdir,
@@ -78,8 +78,17 @@ export async function findTarget(config: Config, query: TargetQuery, host: Host)
   }
 }
 
-/** A folder that holds the host's logins or jackin's own state must not be given to an agent. */
-async function refuseLogins(workdir: string, host: Host): Promise<void> {
+/** Where Linux and macOS show the machine itself: other processes' environments, devices, sockets. */
+const machineFolders = ["/proc", "/sys", "/dev", "/run", "/var/run"];
+
+/** A folder that is the machine, holds the host's logins or jackin's own state must not be given to an agent. */
+async function refuseFolder(workdir: string, host: Host): Promise<void> {
+  if (machineFolders.some((folder) => workdir === folder || workdir.startsWith(`${folder}/`)))
+    throw new JackinError({
+      code: "usage",
+      message: `${workdir} cannot be a workspace: it would open this machine's processes and devices to the agent.`,
+      hint: "Name the project's own folder.",
+    });
   if (!host.files) return;
   const { home, state } = host.files;
   const named = [host.env["CLAUDE_CONFIG_DIR"], host.env["CLAUDE_SECURESTORAGE_CONFIG_DIR"]];
