@@ -141,3 +141,32 @@ it("writes a long result whole into a pipe that is read slowly", async () => {
   expect((await exit).code).toBe(0);
   expect(JSON.parse(text)).toHaveLength(3001);
 });
+
+describe("a current folder that is gone", () => {
+  const inGone = async (command: string) => {
+    const gone = join(home, "gone");
+    await mkdir(gone);
+    const env = { PATH: process.env["PATH"], HOME: home, DOCKER_HOST: "unix:///nowhere" };
+    const script = `cd '${gone}' && rmdir '${gone}' && exec '${process.execPath}' '${main}' ${command}`;
+    const child = spawn("sh", ["-c", script], { env });
+    children.push(child);
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+    const [code] = await once(child, "close");
+    return { code, output, gone };
+  };
+
+  it("is no matter to commands that do not need it", async () => {
+    expect(await inGone("config path")).toMatchObject({
+      code: 0,
+      output: `${home}/.config/jackin/config.toml\n`,
+    });
+  });
+
+  it("is told by a launch that does", async () => {
+    const { code, output, gone } = await inGone("load --runtime local");
+    expect(code).toBe(1);
+    expect(output).toContain(`No workspace and no folder "${gone}"`);
+  });
+});

@@ -25,9 +25,18 @@ const code = await run(process.argv.slice(2), {
   stdout,
   stderr,
   env,
-  cwd: process.cwd(),
+  cwd: currentFolder(),
   signal: stop.signal,
 });
 // Not left to the event loop: a plugin's open handle must not keep the command from ending.
 // A stream tells its error after it has called back.
 stdout.write("", () => stderr.write("", () => setImmediate(() => process.exit(code || unwritten))));
+
+/** Somebody may have deleted it under this shell; most commands do not care. */
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return env["PWD"] || "/";
+  }
+}
