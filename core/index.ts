@@ -33,15 +33,7 @@ export {
 } from "./holder.ts";
 export type { HolderOptions } from "./holder.ts";
 export { createJackin } from "./jackin.ts";
-export type {
-  CallOptions,
-  Jackin,
-  JackinOptions,
-  Launched,
-  LoadedConfig,
-  Printed,
-  PrintOptions,
-} from "./jackin.ts";
+export type { CallOptions, Jackin, JackinOptions, Printed, PrintOptions } from "./jackin.ts";
 export { outranking } from "./launch.ts";
 export type { LaunchRequest } from "./launch.ts";
 export { migrate } from "./migrate.ts";
@@ -56,6 +48,7 @@ export { mergeEnv, scopesOf } from "./scope.ts";
 export type { EnvEntry, NamedScope, TraceLine } from "./scope.ts";
 export { createRedactor, createSecret } from "./secret.ts";
 export type { Redactor, Secret } from "./secret.ts";
+export type { Launched, LoadedConfig } from "./start.ts";
 export { tokenVariable } from "./token.ts";
 export { within } from "./within.ts";
 export type { Limit } from "./within.ts";

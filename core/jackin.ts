@@ -1,17 +1,17 @@
-import type { Config } from "./config.ts";
-import type { Host, Notice, Plugin, PluginContext, Runtime, StateStore } from "./contracts.ts";
+import type { Host, Plugin, PluginContext, StateStore } from "./contracts.ts";
 import { JackinError, throwIfAborted, toJackinError } from "./error.ts";
-import type { InstanceRecord } from "./instances.ts";
-import { forgetInstance, readInstance, writeInstance } from "./instances.ts";
 import type { LaunchRequest } from "./launch.ts";
-import { ofKind, planLaunch, resolveLaunch } from "./launch.ts";
+import { ofKind } from "./launch.ts";
+import type { Machine } from "./machine.ts";
+import { forget, runtimeOf, takeDown } from "./machine.ts";
 import { didYouMean } from "./nearest.ts";
-import type { Reservation } from "./reserve.ts";
-import { lockInstances, reserve } from "./reserve.ts";
+import { lockInstances } from "./reserve.ts";
 import type { InstanceStatus, Roster, Status } from "./roster.ts";
-import { takeRoster, toLabels, toStatus } from "./roster.ts";
+import { takeRoster } from "./roster.ts";
 import type { Redactor } from "./secret.ts";
 import { createRedactor, createSecret } from "./secret.ts";
+import type { Launched, LoadedConfig } from "./start.ts";
+import { isTakenOver, startInstance } from "./start.ts";
 
 export interface JackinOptions {
   readonly host: Host;
@@ -21,11 +21,6 @@ export interface JackinOptions {
   /** Read anew for each call, so that an edit counts at once. */
   readonly config: () => Promise<LoadedConfig>;
   readonly redactor?: Redactor;
-}
-
-export interface LoadedConfig {
-  readonly config: Config;
-  readonly notices: readonly Notice[];
 }
 
 /** What the caller of an operation brings: a way to stop it and a place to say what is going on. */
@@ -38,15 +33,6 @@ export interface PrintOptions extends CallOptions {
   readonly capture: boolean;
   /** Comes before the agent's first output. */
   readonly onLaunched?: (launched: Launched) => void;
-}
-
-export interface Launched {
-  readonly instance: InstanceStatus;
-  /** The mode, said exactly: `claude auth: …`. */
-  readonly line: string;
-  /** Other instances that use the same login now. */
-  readonly sharedWith: readonly string[];
-  readonly notices: readonly Notice[];
 }
 
 export interface Printed extends Launched {
@@ -80,7 +66,7 @@ export interface Jackin extends Pick<JackinOptions, "host" | "plugins" | "config
 export function createJackin(options: JackinOptions): Jackin {
   const { host, plugins, store, config } = options;
   const redactor = options.redactor ?? createRedactor();
-  const runtimes = ofKind(plugins, "runtime");
+  const machine: Machine = { store, host, runtimes: ofKind(plugins, "runtime") };
   return {
     redactor,
     host,
@@ -106,7 +92,11 @@ export function createJackin(options: JackinOptions): Jackin {
   }
 
   function roster(ctx: PluginContext): Promise<Roster> {
-    return takeRoster(store, runtimes, host, ctx);
+    return takeRoster(machine, ctx);
+  }
+
+  async function launch(request: LaunchRequest, session: boolean, ctx: PluginContext) {
+    return startInstance(machine, request, { ...(await config()), plugins, session }, ctx);
   }
 
   async function load(request: LaunchRequest, call: CallOptions = {}): Promise<Launched> {
@@ -119,102 +109,15 @@ export function createJackin(options: JackinOptions): Jackin {
     const { instance, runtime } = record;
     try {
       call.onLaunched?.(launched);
-      const result = await runtimeOf(runtime).run(
+      const result = await runtimeOf(machine, runtime).run(
         { instance, args: request.args ?? [], capture: call.capture },
         ctx,
       );
       return { ...launched, ...result };
     } finally {
-      if (!(await isTakenOver(record))) await takeDown(instance, runtime, context());
+      if (!(await isTakenOver(machine, record)))
+        await takeDown(machine, instance, runtime, context());
     }
-  }
-
-  async function launch(
-    request: LaunchRequest,
-    session: boolean,
-    ctx: PluginContext,
-  ): Promise<{ readonly launched: Launched; readonly record: InstanceRecord }> {
-    const { config: current, notices } = await config();
-    const plan = await planLaunch(current, request, plugins, host);
-    const probe = await plan.runtime.probe(ctx);
-    if (!probe.ready) throw probe.error;
-    const secrets = await resolveLaunch(plan, plugins, ctx);
-    throwIfAborted(ctx.signal);
-    const prepared = await plan.runtime.prepare?.(
-      plan.image === undefined ? {} : { image: plan.image },
-      ctx,
-    );
-    throwIfAborted(ctx.signal);
-    const reservation = await reserve(
-      plan,
-      secrets,
-      prepared?.image,
-      { store, runtimes, host },
-      ctx,
-    );
-    const { record, grant, others } = reservation;
-    const { instance, workdir } = record;
-    let isNew = false;
-    try {
-      isNew = (await host.files?.stat(homeOf(instance))) === undefined;
-      await host.files?.makeFolder(homeOf(instance));
-      const started = await plan.runtime.start(
-        {
-          instance,
-          home: homeOf(instance),
-          workdir,
-          image: prepared?.image ?? "",
-          env: secrets.env,
-          grant,
-          args: request.args ?? [],
-          session,
-          labels: toLabels(record),
-        },
-        ctx,
-      );
-      // An eject that came meanwhile has taken the promise away: this launch is not wanted any more.
-      const now = await readInstance(store, instance);
-      if (now?.launcher !== record.launcher) throw ejected(instance);
-      throwIfAborted(ctx.signal);
-      await writeInstance(store, { ...record, phase: "running", headless: !session });
-      const sharers = others.filter(
-        (other) => other.mode === record.mode && other.account === record.account,
-      );
-      const launched: Launched = {
-        instance: { ...toStatus(record), state: "running" },
-        line: grant.line,
-        sharedWith: grant.login === "forwarded" ? sharers.map((other) => other.instance) : [],
-        notices: [
-          notices,
-          plan.notices,
-          probe.notices ?? [],
-          secrets.notices,
-          grant.notices,
-          started.notices,
-        ].flat(),
-      };
-      return { launched, record };
-    } catch (error) {
-      await undo(reservation, isNew);
-      throw toJackinError(error, "start-failed", `[${plan.runtime.name}] `);
-    }
-  }
-
-  /** After a failed launch nothing runs, and what only this launch made is gone. */
-  async function undo({ record, fresh }: Reservation, isNew: boolean): Promise<void> {
-    const { instance, runtime } = record;
-    if (await isTakenOver(record)) return;
-    await takeDown(instance, runtime, context()).catch(() => undefined);
-    if (!fresh) return;
-    // A folder without a record may hold a login of an earlier time.
-    if (isNew) await host.files?.remove(homeOf(instance)).catch(() => undefined);
-    await forgetInstance(store, instance);
-  }
-
-  /** It was ejected meanwhile, and a later launch has the instance now. */
-  async function isTakenOver({ instance, launcher }: InstanceRecord): Promise<boolean> {
-    const now = await readInstance(store, instance);
-    return now?.launcher !== undefined && now.launcher !== launcher;
   }
 
   async function attach(
@@ -225,7 +128,8 @@ export function createJackin(options: JackinOptions): Jackin {
     const all = await roster(ctx);
     const found = find(instance, all);
     const isRunning = found.state === "running";
-    if (isRunning && all.isLive(instance)) return runtimeOf(found.runtime).attach(instance, ctx);
+    if (isRunning && all.isLive(instance))
+      return runtimeOf(machine, found.runtime).attach(instance, ctx);
     throw new JackinError({
       code: "conflict",
       message: isRunning
@@ -243,7 +147,7 @@ export function createJackin(options: JackinOptions): Jackin {
   async function eject(instance: string, call: CallOptions = {}): Promise<InstanceStatus> {
     const ctx = context(call);
     const found = find(instance, await roster(ctx));
-    await takeDown(instance, found.runtime, ctx);
+    await takeDown(machine, instance, found.runtime, ctx);
     return { ...found, state: "stopped" };
   }
 
@@ -252,7 +156,7 @@ export function createJackin(options: JackinOptions): Jackin {
     const { instances, isThere } = await roster(ctx);
     const chosen = instances.filter((item) => item.state !== "stopped" || isThere(item.instance));
     const results = await Promise.allSettled(
-      chosen.map(({ instance, runtime }) => takeDown(instance, runtime, ctx)),
+      chosen.map(({ instance, runtime }) => takeDown(machine, instance, runtime, ctx)),
     );
     const failures = results.flatMap((result, index) =>
       result.status === "rejected"
@@ -276,7 +180,7 @@ export function createJackin(options: JackinOptions): Jackin {
     const { instances, unreadable } = await roster(ctx);
     const named = instances.filter((item) => item.instance === target);
     if (named.length === 0 && unreadable.includes(target)) {
-      await forget(target);
+      await forget(machine, target);
       return [target];
     }
     const chosen = named.length > 0 ? named : instances.filter((item) => item.workspace === target);
@@ -291,44 +195,10 @@ export function createJackin(options: JackinOptions): Jackin {
       });
     }
     for (const { instance, runtime } of chosen) {
-      await runtimeOf(runtime).stop(instance, ctx);
-      await forget(instance);
+      await runtimeOf(machine, runtime).stop(instance, ctx);
+      await forget(machine, instance);
     }
     return chosen.map((item) => item.instance);
-  }
-
-  async function forget(instance: string): Promise<void> {
-    await host.files?.remove(homeOf(instance));
-    await forgetInstance(store, instance);
-  }
-
-  /** Takes the promise away first, so that a launch under way stops itself, then whatever runs, on a full disk too. */
-  async function takeDown(instance: string, runtime: string, ctx: PluginContext): Promise<void> {
-    const record = await readInstance(store, instance);
-    let unwritten: unknown;
-    if (record) {
-      const { launcher: _, ...rest } = record;
-      await writeInstance(store, { ...rest, phase: "stopped" }).catch(
-        (error: unknown) => (unwritten = error),
-      );
-    }
-    await runtimeOf(runtime).stop(instance, ctx);
-    // What runs is known from its runtime; of a launch that has not come so far only the record tells.
-    if (unwritten !== undefined && record?.phase === "starting") throw unwritten;
-  }
-
-  function runtimeOf(name: string): Runtime {
-    const runtime = runtimes.find((item) => item.runtime === name);
-    if (runtime) return runtime;
-    throw new JackinError({
-      code: "plugin-missing",
-      message: `No runtime "${name}" is installed.`,
-      hint: "Add its plugin under [plugins].",
-    });
-  }
-
-  function homeOf(instance: string): string {
-    return `${host.files?.state ?? ""}/instances/${instance}`;
   }
 }
 
@@ -344,12 +214,5 @@ function noInstance(name: string, instances: readonly InstanceStatus[]): JackinE
     code: "not-found",
     message: `No instance "${name}".${didYouMean(name, known)}`,
     hint: "jackin status",
-  });
-}
-
-function ejected(instance: string): JackinError {
-  return new JackinError({
-    code: "cancelled",
-    message: `${instance} was ejected while it started.`,
   });
 }

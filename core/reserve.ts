@@ -1,15 +1,8 @@
-import type {
-  Grant,
-  Host,
-  Notice,
-  PluginContext,
-  Runtime,
-  Sharer,
-  StateStore,
-} from "./contracts.ts";
+import type { Grant, Notice, PluginContext, Sharer } from "./contracts.ts";
 import type { InstanceRecord } from "./instances.ts";
 import { writeInstance } from "./instances.ts";
 import type { LaunchPlan, LaunchSecrets } from "./launch.ts";
+import type { Machine } from "./machine.ts";
 import { takeRoster } from "./roster.ts";
 import { within } from "./within.ts";
 
@@ -29,16 +22,12 @@ export async function reserve(
   plan: LaunchPlan,
   secrets: LaunchSecrets,
   image: string | undefined,
-  machine: {
-    readonly store: StateStore;
-    readonly runtimes: readonly Runtime[];
-    readonly host: Host;
-  },
+  machine: Machine,
   ctx: PluginContext,
 ): Promise<Reservation> {
-  const { store, runtimes, host } = machine;
+  const { store, host } = machine;
   await using _lock = await lockInstances(ctx);
-  const { records, instances, unreadable, isLive } = await takeRoster(store, runtimes, host, ctx);
+  const { records, instances, unreadable, isLive } = await takeRoster(machine, ctx);
   const own = records.filter(
     (record) =>
       record.key === plan.target.key &&

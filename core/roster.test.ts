@@ -20,7 +20,7 @@ it("does not wait for ever for a runtime that never answers", async () => {
     },
   };
   const runtimes = [hanging, createRuntimeDouble()];
-  const roster = await takeRoster(store, runtimes, host, createContextDouble(host), 20);
+  const roster = await takeRoster({ store, runtimes, host }, createContextDouble(host), 20);
   expect(roster.instances).toMatchObject([
     { instance: "double", state: "stopped" },
     { instance: "hangs", state: "unknown" },

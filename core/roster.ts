@@ -1,14 +1,8 @@
-import type {
-  Host,
-  Notice,
-  PluginContext,
-  Runtime,
-  RuntimeInstance,
-  StateStore,
-} from "./contracts.ts";
+import type { Notice, PluginContext, Runtime, RuntimeInstance } from "./contracts.ts";
 import { toJackinError } from "./error.ts";
 import type { InstanceRecord } from "./instances.ts";
 import { readInstances } from "./instances.ts";
+import type { Machine } from "./machine.ts";
 import { within } from "./within.ts";
 
 export interface InstanceStatus {
@@ -46,9 +40,7 @@ export interface Roster extends Status {
 
 /** One look at the records and at each runtime, side by side. A runtime that does not answer is a notice if records speak of it. */
 export async function takeRoster(
-  store: StateStore,
-  runtimes: readonly Runtime[],
-  host: Host,
+  { store, runtimes, host }: Machine,
   ctx: PluginContext,
   limitMs = 30_000,
 ): Promise<Roster> {
