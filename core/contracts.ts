@@ -190,6 +190,8 @@ export interface StartSpec {
 export interface RunRequest {
   readonly instance: string;
   readonly args: readonly string[];
+  /** What the agent reads as its input: a prompt belongs here and not into `args`, which `ps` shows. */
+  readonly stdin?: string;
   readonly capture: boolean;
 }
 

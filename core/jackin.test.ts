@@ -612,10 +612,10 @@ describe("instances", () => {
     const { jackin, runtime } = setUp(app);
     const lines: string[] = [];
     const printed = await jackin.print(
-      { target: "my-app", args: ["-p", "hi"] },
-      { capture: true, onLaunched: ({ line }) => lines.push(line) },
+      { target: "my-app", args: ["-p"] },
+      { stdin: "hi", capture: true, onLaunched: ({ line }) => lines.push(line) },
     );
-    expect(printed).toMatchObject({ code: 7, stdout: "-p hi", line: "claude auth: sync" });
+    expect(printed).toMatchObject({ code: 7, stdout: "-p < hi", line: "claude auth: sync" });
     expect(lines).toEqual(["claude auth: sync"]);
     expect(runtime.starts[0]).toMatchObject({ session: false, args: [] });
     expect([runtime.running.size, (await jackin.status()).instances[0]?.state]).toEqual([

@@ -30,6 +30,8 @@ export interface CallOptions {
 }
 
 export interface PrintOptions extends CallOptions {
+  /** What the agent reads as its input, e.g. the prompt. */
+  readonly stdin?: string | undefined;
   readonly capture: boolean;
   /** Comes before the agent's first output. */
   readonly onLaunched?: (launched: Launched) => void;
@@ -107,10 +109,11 @@ export function createJackin(options: JackinOptions): Jackin {
     const ctx = context(call);
     const { launched, record } = await launch({ ...request, args: [] }, false, ctx);
     const { instance, runtime } = record;
+    const { stdin, capture } = call;
     try {
       call.onLaunched?.(launched);
       const result = await runtimeOf(machine, runtime).run(
-        { instance, args: request.args ?? [], capture: call.capture },
+        { instance, args: request.args ?? [], capture, ...(stdin !== undefined && { stdin }) },
         ctx,
       );
       return { ...launched, ...result };

@@ -169,7 +169,8 @@ describe("load --print", () => {
     ]);
     expect([code, stdout]).toEqual([5, ""]);
     expect(stderr).toContain(`${line}\n`);
-    expect(operator.runtime.runs).toEqual([["-p", "fix it", "--model", "opus"]]);
+    expect(operator.runtime.runs).toEqual([["-p", "--model", "opus"]]);
+    expect(operator.runtime.prompts).toEqual(["fix it"]);
     expect([...operator.runtime.running.keys()]).toEqual([]);
   });
 
@@ -178,20 +179,16 @@ describe("load --print", () => {
     expect(JSON.parse(stdout)).toMatchObject({ line, code: 0, stdout: "pong\n" });
   });
 
-  it("refuses a prompt that no program can be given, before anything starts", async () => {
-    const asked = (length: number) =>
-      operator.jackin(["load", "--print", "-"], { input: "é".repeat(length) });
-    expect((await asked(65_000)).code).toBe(0);
-    const { code, stderr } = await asked(66_000);
-    expect([code, operator.runtime.runs.length]).toEqual([2, 1]);
-    expect(stderr).toBe(
-      "error: The prompt has 132000 bytes; at most 131000 fit.\n→ Put it into a file in the folder, and tell the agent to read that file.\n",
-    );
+  it("takes a prompt that would not fit into an argument", async () => {
+    const diff = "é".repeat(500_000);
+    const { code } = await operator.jackin(["load", "--print", "-"], { input: diff });
+    expect([code, operator.runtime.prompts]).toEqual([0, [diff]]);
   });
 
   it("reads the prompt from stdin", async () => {
     await operator.jackin(["load", "--print", "-"], { input: "from a pipe\n" });
-    expect(operator.runtime.runs).toEqual([["-p", "from a pipe\n"]]);
+    expect(operator.runtime.runs).toEqual([["-p"]]);
+    expect(operator.runtime.prompts).toEqual(["from a pipe\n"]);
   });
 
   it.each([

@@ -61,7 +61,6 @@ async function load(
   if (target?.trim() === "") throw usage("The workspace or folder is an empty text.");
   const prompt = flags.print === "-" ? await readAll(deps) : flags.print;
   if (prompt?.trim() === "") throw usage("The prompt is empty.");
-  if (prompt !== undefined) checkLength(prompt);
   const { jackin } = await deps.open();
   const request: LaunchRequest = {
     cwd: deps.io.cwd,
@@ -70,9 +69,9 @@ async function load(
     mode: flags.auth,
     runtime: flags.runtime,
     image: flags.image,
-    args: prompt === undefined ? passed : ["-p", prompt, ...passed],
+    args: prompt === undefined ? passed : ["-p", ...passed],
   };
-  if (prompt !== undefined) return await print(deps, jackin, request, flags.json === true);
+  if (prompt !== undefined) return await print(deps, jackin, request, prompt, flags.json === true);
   return await start(deps, jackin, request, flags);
 }
 
@@ -98,10 +97,12 @@ async function print(
   deps: CommandDeps,
   jackin: Jackin,
   request: LaunchRequest,
+  prompt: string,
   json: boolean,
 ): Promise<void> {
   const printed = await deps.working("starting", (progress, done) =>
     jackin.print(request, {
+      stdin: prompt,
       capture: json,
       signal: deps.signal,
       progress,
@@ -135,18 +136,6 @@ async function readAll({ io }: CommandDeps): Promise<string> {
   return await readStdin(io);
 }
 
-/** bytes; it is an argument of `claude`, and Linux takes none of 128 KiB */
-const longestPrompt = 131_000;
-
-function checkLength(prompt: string): void {
-  const size = new TextEncoder().encode(prompt).length;
-  if (size <= longestPrompt) return;
-  throw usage(
-    `The prompt has ${size} bytes; at most ${longestPrompt} fit.`,
-    "Put it into a file in the folder, and tell the agent to read that file.",
-  );
-}
-
-function usage(message: string, hint = "jackin load --help"): JackinError {
-  return new JackinError({ code: "usage", message, hint });
+function usage(message: string): JackinError {
+  return new JackinError({ code: "usage", message, hint: "jackin load --help" });
 }

@@ -155,6 +155,7 @@ function createRuntimeDouble() {
   };
   const attached: string[] = [];
   const runs: (readonly string[])[] = [];
+  const prompts: (string | undefined)[] = [];
   const plugin: Runtime = {
     kind: "runtime",
     name: "runtime-double",
@@ -175,6 +176,7 @@ function createRuntimeDouble() {
     },
     async run(request) {
       runs.push(request.args);
+      prompts.push(request.stdin);
       return { ...script.run, stdout: request.capture ? script.run.stdout : "" };
     },
     async list() {
@@ -185,7 +187,7 @@ function createRuntimeDouble() {
       running.delete(instance);
     },
   };
-  return { plugin, script, running, attached, runs };
+  return { plugin, script, running, attached, runs, prompts };
 }
 
 /** A start that ends only by being cancelled, and tells when it has begun. */

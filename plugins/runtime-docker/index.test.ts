@@ -409,6 +409,22 @@ describe("start", () => {
   });
 });
 
+describe("run", () => {
+  it("gives the agent its input by a pipe, and none when there is none", async () => {
+    const name =
+      '{"name":"/jackin-app","running":true,"labels":{"jackin.home":"/home/me/.jackin"}}';
+    const { host, ctx } = machine({ "docker container inspect": { stdout: name } });
+    const request = { instance: "app", args: ["-p"], capture: true };
+    await runtimeDocker().run({ ...request, stdin: "canary prompt" }, ctx);
+    await runtimeDocker().run(request, ctx);
+    const runs = host.calls.filter(({ args }) => args[0] === "exec");
+    expect(runs.map(({ args, options }) => [args.join(" "), options.stdin])).toEqual([
+      ["exec -i jackin-app sh /jackin/run/launch -p", "canary prompt"],
+      ["exec jackin-app sh /jackin/run/launch -p", undefined],
+    ]);
+  });
+});
+
 describe("list", () => {
   it("asks twice, however many there are", async () => {
     const { ctx, ran } = machine({

@@ -55,12 +55,14 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
       return { ended: true, code: await endOf(instance, name, ctx) };
     },
 
-    async run({ instance, args, capture }, ctx) {
+    async run({ instance, args, stdin, capture }, ctx) {
       const { name } = await locate(instance, ctx);
-      const command = ["exec", name, "sh", `${inside.run}/launch`, ...args];
+      const interactive = stdin === undefined ? [] : ["-i"];
+      const command = ["exec", ...interactive, name, "sh", `${inside.run}/launch`, ...args];
       try {
         const { code, stdout } = await docker(ctx, command, {
           limitMs: Infinity,
+          ...(stdin !== undefined && { stdin }),
           ...(capture ? { maxBytes: 64 * 1024 * 1024 } : { inherit: "output" }),
         });
         if (ctx.signal.aborted) throw new JackinError({ code: "cancelled", message: "Cancelled." });

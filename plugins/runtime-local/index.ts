@@ -89,11 +89,12 @@ export function runtimeLocal(): Runtime {
       return { ended: true, code: end.code };
     },
 
-    async run({ instance, args, capture }, ctx) {
+    async run({ instance, args, stdin, capture }, ctx) {
       const record = await known(instance, ctx);
       const { code, stdout } = await machineOf(ctx).exec("sh", [`${record.run}/launch`, ...args], {
         env: environmentOf(record, ctx),
         signal: ctx.signal,
+        ...(stdin !== undefined && { stdin }),
         ...(capture ? { maxBytes: 64 * 1024 * 1024 } : { inherit: "output" }),
       });
       return { code, stdout };

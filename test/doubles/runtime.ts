@@ -43,7 +43,10 @@ export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble
       return { notices: [] };
     },
     attach: async () => ({ ended: false, code: 0 }),
-    run: async ({ args, capture }) => ({ code: 7, stdout: capture ? args.join(" ") : "" }),
+    run: async ({ args, stdin, capture }) => ({
+      code: 7,
+      stdout: capture ? `${args.join(" ")} < ${stdin}` : "",
+    }),
     async list() {
       if (init.listError) throw init.listError;
       return [...running.values()].map(({ instance, labels }) => ({

@@ -172,9 +172,9 @@ async function launched(
   { work, jackin, runtime }: Scene,
   mode: string,
 ): Promise<Omit<Row, "host">> {
-  const request = { target: work, mode, runtime: runtime.runtime, args: ["-p", "ping"] };
+  const request = { target: work, mode, runtime: runtime.runtime, args: ["-p"] };
   const printed = await Promise.all(
-    Array.from({ length: count }, () => jackin.print(request, { capture: true })),
+    Array.from({ length: count }, () => jackin.print(request, { stdin: "ping", capture: true })),
   );
   const alive = printed.filter(({ code, stdout }) => code === 0 && stdout.includes("pong")).length;
   return { what: `jackin, ${mode}`, alive, line: printed[0]!.line };
