@@ -26,18 +26,21 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Permissions mean nothing to root, so root runs `body` as nobody. It answers what the error said. */
+/**
+ * Permissions mean nothing to root, so root runs `body` as nobody. It becomes nobody only after it has loaded the code: a
+ * checkout may be in a folder that nobody may enter. It answers what the error said.
+ */
 function asOrdinary(body: string): { code?: string; message?: string; hint?: string } {
   const code = `
     import { createFiles } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "files.ts")).href)};
     const files = createFiles({ home: "/", state: "/" });
     const folder = ${JSON.stringify(folder)};
+    if (${isRoot}) { process.setgroups([]); process.setgid(65534); process.setuid(65534); }
     try { ${body}; console.log("{}"); }
     catch ({ code, message, hint }) { console.log(JSON.stringify({ code, message, hint })); }`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
     encoding: "utf8",
     cwd: "/",
-    ...(isRoot ? { uid: 65534, gid: 65534 } : {}),
   });
   if (!stdout) throw new Error(stderr);
   return JSON.parse(stdout) as ReturnType<typeof asOrdinary>;
