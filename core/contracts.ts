@@ -80,6 +80,8 @@ export interface Grant {
    */
   readonly login: "forwarded" | "own";
   readonly files: readonly GrantFile[];
+  /** A later grant's files may take the place of these under the running agent. */
+  readonly replaceable?: boolean;
   readonly env: Readonly<Record<string, Secret>>;
   /** Who is signed in, as a person would say it. */
   readonly account?: string;
@@ -144,6 +146,8 @@ export interface Runtime {
     instance: string,
     ctx: PluginContext,
   ): Promise<{ readonly ended: boolean; readonly code: number }>;
+  /** Replaces files of a running agent's credential folder, each at once. */
+  putFiles?(instance: string, files: readonly GrantFile[], ctx: PluginContext): Promise<void>;
   /** Runs the agent once, headless, in an instance started without a session. Streams are the operator's unless captured. */
   run(
     request: RunRequest,

@@ -41,6 +41,7 @@ export type { Change, Migrated } from "./migrate.ts";
 export { didYouMean, nearest } from "./nearest.ts";
 export { authHealth, doctor, effectiveModes } from "./overview.ts";
 export type { Check, EffectiveMode, ModeHealth } from "./overview.ts";
+export type { Refreshed } from "./refresh.ts";
 export { classify, schemeOf } from "./reference.ts";
 export type { Classified, EnvValue } from "./reference.ts";
 export type { InstanceStatus, Status } from "./roster.ts";

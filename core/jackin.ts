@@ -5,6 +5,8 @@ import { ofKind } from "./launch.ts";
 import type { Machine } from "./machine.ts";
 import { forget, runtimeOf, takeDown } from "./machine.ts";
 import { didYouMean } from "./nearest.ts";
+import type { Refreshed } from "./refresh.ts";
+import { refreshInstances } from "./refresh.ts";
 import { lockInstances } from "./reserve.ts";
 import type { InstanceStatus, Roster, Status } from "./roster.ts";
 import { takeRoster } from "./roster.ts";
@@ -58,6 +60,8 @@ export interface Jackin extends Pick<JackinOptions, "host" | "plugins" | "config
   eject(instance: string, call?: CallOptions): Promise<InstanceStatus>;
   /** Stops all; answers who was stopped. */
   exile(call?: CallOptions): Promise<readonly string[]>;
+  /** Gives running instances, all or one, the login that a launch would give them now. */
+  refresh(instance?: string, call?: CallOptions): Promise<readonly Refreshed[]>;
   /** Forgets the state of an instance, or of all instances of a workspace. Throws `conflict` while one runs. */
   purge(target: string, call?: CallOptions): Promise<readonly string[]>;
   /** What plugins are given, for what a host asks of them directly. */
@@ -80,6 +84,7 @@ export function createJackin(options: JackinOptions): Jackin {
     status,
     eject,
     exile,
+    refresh,
     purge,
     context,
   };
@@ -175,6 +180,21 @@ export function createJackin(options: JackinOptions): Jackin {
       message: `Not all could be stopped:\n${failures.join("\n")}`,
       hint: "jackin status",
     });
+  }
+
+  async function refresh(instance?: string, call: CallOptions = {}): Promise<readonly Refreshed[]> {
+    const ctx = context(call);
+    const all = await roster(ctx);
+    const { config: current } = await config();
+    const named = instance === undefined ? all.instances : [find(instance, all)];
+    const running = named.filter((item) => item.state === "running");
+    if (instance !== undefined && running.length === 0)
+      throw new JackinError({
+        code: "conflict",
+        message: `${instance} is not running; a launch gives it a fresh login anyway.`,
+        hint: `jackin load ${named[0]!.workspace ?? named[0]!.workdir}`,
+      });
+    return refreshInstances(machine, running, { config: current, plugins }, ctx);
   }
 
   async function purge(target: string, call: CallOptions = {}): Promise<readonly string[]> {

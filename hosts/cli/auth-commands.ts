@@ -9,8 +9,19 @@ interface JsonFlag {
 }
 
 export function registerAuthCommands(program: Command, deps: CommandDeps): void {
-  commandGroup(program, "auth", "see how agents are signed in")
-    .helpGroup("Credentials:")
+  const auth = commandGroup(program, "auth", "see how agents are signed in").helpGroup(
+    "Credentials:",
+  );
+  auth
+    .command("sync")
+    .summary("bring running agents up to date with the host's login")
+    .description(
+      "Give running agents of mode sync the access token that the host has now; a running Claude Code picks it up by itself.",
+    )
+    .argument("[instance]", "this one only")
+    .option("--json", "print a JSON array")
+    .action((instance: string | undefined, flags: JsonFlag) => authSync(deps, instance, flags));
+  auth
     .command("status")
     .summary("the health of each mode's credential")
     .description("Show the health of each mode's credential; exit code 3 when one in use is bad.")
@@ -37,6 +48,26 @@ export function registerAuthCommands(program: Command, deps: CommandDeps): void 
     )
     .option("--json", "print a JSON array")
     .action((flags: JsonFlag) => doctorCommand(deps, flags));
+}
+
+async function authSync(
+  deps: CommandDeps,
+  instance: string | undefined,
+  flags: JsonFlag,
+): Promise<void> {
+  const { jackin } = await deps.open();
+  const results = await deps.working("bringing agents up to date", (progress) =>
+    jackin.refresh(instance, { signal: deps.signal, progress }),
+  );
+  for (const { notices } of results) deps.notices(notices);
+  if (results.some(({ outcome }) => outcome === "failed")) deps.exit(1);
+  if (flags.json) return deps.json(results);
+  const now = jackin.host.clock.now();
+  for (const { instance: name, outcome, text, expiresAt } of results) {
+    const left = validity(expiresAt, now);
+    deps.out(`${name}: ${outcome}, ${text}${left === undefined ? "" : `, valid for ${left}`}`);
+  }
+  if (results.length === 0) deps.err("No agent is running.");
 }
 
 async function authStatus(deps: CommandDeps, flags: JsonFlag): Promise<void> {

@@ -47,7 +47,7 @@ export function presentName(deps: CommandDeps, mode: string): string {
 }
 
 const meanings: Readonly<Record<string, string>> = {
-  sync: "the host's login, kept fresh",
+  sync: "the access token of the host's login",
   ignore: "nothing; /login in the container",
   token: "the long-lived token of the environment",
 };

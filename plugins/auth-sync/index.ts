@@ -49,6 +49,8 @@ export function authSync(): AuthProvider {
         line,
         login: "forwarded",
         files: [{ name: credentialsFile, content }],
+        // A whole copy has a renewal chain of its own by now.
+        replaceable: !copies,
         env: {},
         notices: [...notices, ...sharing],
         ...known(account, login.expiresAt),

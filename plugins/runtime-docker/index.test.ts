@@ -409,6 +409,25 @@ describe("start", () => {
   });
 });
 
+describe("putFiles", () => {
+  it("replaces each file at once, by a pipe", async () => {
+    const name =
+      '{"name":"/jackin-app","running":true,"labels":{"jackin.home":"/home/me/.jackin"}}';
+    const { host, ctx } = machine({ "docker container inspect": { stdout: name } });
+    const file = { name: ".credentials.json", content: createSecret("canary's") };
+    await runtimeDocker().putFiles!("app", [file], ctx);
+    const { args, options } = host.calls.at(-1)!;
+    expect(args).toEqual(["exec", "-i", "jackin-app", "sh"]);
+    expect(options.stdin?.split("\n").at(-2)).toBe(
+      `put '/jackin/run/credentials/.credentials.json' 'canary'\\''s'`,
+    );
+    const odd = { ...file, name: "../claude/x" };
+    await expect(runtimeDocker().putFiles!("app", [odd], ctx)).rejects.toMatchObject({
+      code: "plugin-failed",
+    });
+  });
+});
+
 describe("run", () => {
   it("gives the agent its input by a pipe, and none when there is none", async () => {
     const name =

@@ -7,6 +7,7 @@ import type { Engine } from "./engine.ts";
 import { docker, dockerFailed, machineOf, owner, parseJson, probe, readEngine } from "./engine.ts";
 import type { ImageMemory } from "./image-check.ts";
 import { defaultClaudeVersion, prepareImage } from "./image.ts";
+import { replaceText } from "./provision.ts";
 import { idOf, locate, removeContainer, stateOf } from "./remove.ts";
 import { startContainer } from "./start.ts";
 
@@ -53,6 +54,13 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
       // Ended with its container, a terminal program has had no time to put the terminal back.
       await machineOf(ctx).exec("printf", ["%s", terminalReset], { inherit: "output" });
       return { ended: true, code: await endOf(instance, name, ctx) };
+    },
+
+    async putFiles(instance, files, ctx) {
+      const { name } = await locate(instance, ctx);
+      const put = await docker(ctx, ["exec", "-i", name, "sh"], { stdin: replaceText(files) });
+      if (put.code !== 0)
+        throw dockerFailed(put, "host-failed", `The login of ${instance} cannot be replaced`);
     },
 
     async run({ instance, args, stdin, capture }, ctx) {

@@ -5,6 +5,9 @@ import { owner } from "./engine.ts";
 
 const agentCommand = ["claude", "--dangerously-skip-permissions"];
 
+// Not by printf alone: dash's says "I/O error" when the disk is full.
+const putFunction = `put() { rm -rf "$1.new"; printf %s "$2" | cat > "$1.new"; mv -f "$1.new" "$1"; }`;
+
 export const missing = { claude: 41, tmux: 42 } as const;
 
 /**
@@ -21,8 +24,7 @@ export async function provisionText(
   const lines = [
     "set -eu",
     "umask 077",
-    // Not by printf alone: dash's says "I/O error" when the disk is full.
-    `put() { rm -rf "$1.new"; printf %s "$2" | cat > "$1.new"; mv -f "$1.new" "$1"; }`,
+    putFunction,
     `command -v claude > /dev/null || exit ${missing.claude}`,
     ...(spec.session ? [`command -v tmux > /dev/null || exit ${missing.tmux}`] : []),
     `mkdir -p ${quoteShell(inside.credentials)}`,
@@ -37,6 +39,12 @@ export async function provisionText(
     put(`${inside.run}/env`, envText({ ...spec.env, ...spec.grant.env }, owner)),
   ];
   return { text: `${lines.join("\n")}\n`, notices };
+}
+
+/** The shell text that replaces credential files under a running agent, each at once. */
+export function replaceText(files: StartSpec["grant"]["files"]): string {
+  const lines = files.map(({ name, content }) => put(credentialPath(name), content.reveal()));
+  return `${["set -eu", "umask 077", putFunction, ...lines].join("\n")}\n`;
 }
 
 export function credentialPath(name: string): string {

@@ -89,6 +89,12 @@ export function runtimeLocal(): Runtime {
       return { ended: true, code: end.code };
     },
 
+    async putFiles(instance, files, ctx) {
+      const record = await known(instance, ctx);
+      for (const { name, content } of files)
+        await machineOf(ctx).files.write(`${record.run}/credentials/${name}`, content.reveal());
+    },
+
     async run({ instance, args, stdin, capture }, ctx) {
       const record = await known(instance, ctx);
       const { code, stdout } = await machineOf(ctx).exec("sh", [`${record.run}/launch`, ...args], {

@@ -1,6 +1,12 @@
 /** A runtime in memory that records what it was asked, for tests of the core and of hosts. */
 import { JackinError } from "../../core/index.ts";
-import type { PluginContext, Runtime, RuntimeProbe, StartSpec } from "../../core/index.ts";
+import type {
+  GrantFile,
+  PluginContext,
+  Runtime,
+  RuntimeProbe,
+  StartSpec,
+} from "../../core/index.ts";
 
 export interface RuntimeDouble extends Runtime {
   /** What `start` was given, in order. */
@@ -8,6 +14,10 @@ export interface RuntimeDouble extends Runtime {
   /** What runs now, by instance. */
   readonly running: Map<string, StartSpec>;
   readonly stops: string[];
+  /** What was put into which running instance. */
+  readonly put: [instance: string, file: GrantFile][];
+  /** Instances whose files cannot be replaced. */
+  readonly putFails: Set<string>;
 }
 
 export interface RuntimeDoubleInit {
@@ -23,6 +33,8 @@ export interface RuntimeDoubleInit {
 export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble {
   const starts: StartSpec[] = [];
   const stops: string[] = [];
+  const put: [string, GrantFile][] = [];
+  const putFails = new Set<string>();
   const running = new Map<string, StartSpec>();
   return {
     kind: "runtime",
@@ -31,6 +43,13 @@ export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble
     starts,
     stops,
     running,
+    put,
+    putFails,
+    async putFiles(instance, files) {
+      if (putFails.has(instance))
+        throw new JackinError({ code: "host-failed", message: `${instance} does not take it` });
+      for (const file of files) put.push([instance, file]);
+    },
     probe: async () => init.probe ?? { ready: true, detail: "in memory" },
     async prepare({ image }, ctx) {
       await init.onPrepare?.(ctx);

@@ -105,3 +105,25 @@ it("shows what an agent said that died at once", async () => {
   expect(await terminal.screen()).toMatch(/unknown option '--no-such-flag'/);
   await terminal.expectRestored();
 });
+
+it("goes on in the same agent after auth sync has brought it the host's renewed login", async () => {
+  lab.reply = (prompt) => (prompt.includes("before") ? "answer one" : "answer two");
+  const old = lab.newLogin();
+  await lab.signIn(operator.home, old);
+  await jackin("load");
+  await terminal.until(ready);
+  await terminal.press("before", "Enter");
+  await terminal.until("answer one");
+  const container = await operator.container("app");
+  const pid = await inside(container, "cat /jackin/run/pid");
+
+  await lab.signIn(operator.home, lab.newLogin());
+  lab.revoke(old.claudeAiOauth.accessToken);
+  const synced = await operator.jackin(["auth", "sync"]);
+  expect(synced).toMatchObject({ code: 0, stdout: expect.stringMatching(/^app: updated/) });
+  const had = lab.seen.length;
+  await terminal.press("after", "Enter");
+  await terminal.until("answer two");
+  expect(lab.seen.slice(had).filter((call) => call.kind === "message" && !call.ok)).toEqual([]);
+  expect(await inside(container, "cat /jackin/run/pid")).toBe(pid);
+});
