@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createOperatorDouble } from "./operator-double.ts";
+import { JackinError } from "../../core/index.ts";
+import { createOperatorDouble, now } from "./operator-double.ts";
 import type { OperatorDouble } from "./operator-double.ts";
 
 let operator: OperatorDouble;
@@ -10,6 +11,48 @@ afterEach(() => operator[Symbol.asyncDispose]());
 
 const bad = async () =>
   ({ state: "bad", text: "the host has no login", next: "claude auth login" }) as const;
+
+describe("auth sync", () => {
+  it("brings running agents up to date and says until when", async () => {
+    operator.login.grant = { replaceable: true, expiresAt: now + 3_600_000 };
+    await operator.jackin(["load", "--detach"]);
+    await operator.jackin(["load", "--detach", "--auth", "ignore"]);
+    const { code, stdout } = await operator.jackin(["auth", "sync"]);
+    expect([code, operator.runtime.put]).toEqual([0, ["app"]]);
+    expect(stdout).toBe(
+      "app: updated, has the login that the host has now, valid for 1 h\n" +
+        "app-2: kept, mode ignore has nothing to renew\n",
+    );
+    const json = await operator.jackin(["auth", "sync", "app", "--json"]);
+    expect(JSON.parse(json.stdout)).toMatchObject([{ instance: "app", outcome: "updated" }]);
+  });
+
+  it("says so when nothing runs, and that what is stopped needs none", async () => {
+    expect(await operator.jackin(["auth", "sync"])).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "bringing agents up to date\nNo agent is running.\n",
+    });
+    await operator.jackin(["load", "--detach"]);
+    await operator.jackin(["eject", "app"]);
+    const { code, stderr } = await operator.jackin(["auth", "sync", "app"]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("app is not running")]);
+  });
+
+  it("is 1 when one could not be reached, with why", async () => {
+    operator.login.grant = { replaceable: true };
+    await operator.jackin(["load", "--detach"]);
+    const message = "[runtime-double] no answer";
+    operator.runtime.script.putError = new JackinError({
+      code: "host-failed",
+      message,
+      hint: "wait",
+    });
+    const { code, stdout, stderr } = await operator.jackin(["auth", "sync"]);
+    expect([code, stdout]).toEqual([1, `app: failed, ${message}\n`]);
+    expect(stderr).toContain(`${message}\n  → wait`);
+  });
+});
 
 describe("auth status", () => {
   it("shows each mode's health and who uses it", async () => {

@@ -152,10 +152,12 @@ function createRuntimeDouble() {
     /** Happens while the terminal is the agent's. */
     whileAttached: () => {},
     broken: undefined as JackinError | undefined,
+    putError: undefined as JackinError | undefined,
   };
   const attached: string[] = [];
   const runs: (readonly string[])[] = [];
   const prompts: (string | undefined)[] = [];
+  const put: string[] = [];
   const plugin: Runtime = {
     kind: "runtime",
     name: "runtime-double",
@@ -179,6 +181,10 @@ function createRuntimeDouble() {
       prompts.push(request.stdin);
       return { ...script.run, stdout: request.capture ? script.run.stdout : "" };
     },
+    async putFiles(instance) {
+      if (script.putError) throw script.putError;
+      put.push(instance);
+    },
     async list() {
       if (script.broken) throw script.broken;
       return [...running].map(([instance, { labels }]) => ({ instance, running: true, labels }));
@@ -187,7 +193,7 @@ function createRuntimeDouble() {
       running.delete(instance);
     },
   };
-  return { plugin, script, running, attached, runs, prompts };
+  return { plugin, script, running, attached, runs, prompts, put };
 }
 
 /** A start that ends only by being cancelled, and tells when it has begun. */
