@@ -1,5 +1,5 @@
 import type { Config } from "./config.ts";
-import type { Notice, Plugin, PluginContext, Sharer } from "./contracts.ts";
+import type { Notice, Plugin, PluginContext } from "./contracts.ts";
 import { toJackinError } from "./error.ts";
 import { readInstance, writeInstance } from "./instances.ts";
 import { ofKind } from "./launch.ts";
@@ -7,7 +7,7 @@ import type { Machine } from "./machine.ts";
 import { runtimeOf } from "./machine.ts";
 import { lockInstances } from "./reserve.ts";
 import type { InstanceStatus } from "./roster.ts";
-import { takeRoster } from "./roster.ts";
+import { takeRoster, toSharer } from "./roster.ts";
 import { modeOptions, scopesOf } from "./scope.ts";
 
 /** What became of one running instance. */
@@ -71,13 +71,8 @@ async function refreshOne(
   const runtime = runtimeOf(machine, status.runtime);
   if (!provider || provider.needsToken || !runtime.putFiles)
     return kept(`mode ${mode} has nothing to renew`);
-  const sharers: Sharer[] = others.map((other) => ({
-    instance: other.instance,
-    mode: other.mode,
-    ...(other.account !== undefined && { account: other.account }),
-  }));
   const options = modeOptions(scopesOf(config, { workspace, role }), provider);
-  const grant = await provider.grant({ instance, options, others: sharers }, ctx);
+  const grant = await provider.grant({ instance, options, others: others.map(toSharer) }, ctx);
   if (!grant.replaceable)
     return kept(
       `mode ${mode} has nothing to renew`,

@@ -3,7 +3,7 @@ import type { InstanceRecord } from "./instances.ts";
 import { writeInstance } from "./instances.ts";
 import type { LaunchPlan, LaunchSecrets } from "./launch.ts";
 import type { Machine } from "./machine.ts";
-import { takeRoster } from "./roster.ts";
+import { takeRoster, toSharer } from "./roster.ts";
 import { within } from "./within.ts";
 
 export interface Reservation {
@@ -38,13 +38,9 @@ export async function reserve(
   const instance =
     idle?.instance ??
     freeName(plan.target.base, new Set([...instances.map((item) => item.instance), ...unreadable]));
-  const others: Sharer[] = instances
+  const others = instances
     .filter((item) => item.state !== "stopped" && item.instance !== instance)
-    .map(({ instance: name, mode, account }) => ({
-      instance: name,
-      mode,
-      ...(account !== undefined && { account }),
-    }));
+    .map(toSharer);
   const request = {
     instance,
     options: plan.options,

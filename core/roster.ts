@@ -1,4 +1,4 @@
-import type { Notice, PluginContext, Runtime, RuntimeInstance } from "./contracts.ts";
+import type { Notice, PluginContext, Runtime, RuntimeInstance, Sharer } from "./contracts.ts";
 import { toJackinError } from "./error.ts";
 import type { InstanceRecord } from "./instances.ts";
 import { readInstances } from "./instances.ts";
@@ -130,6 +130,11 @@ async function listOf(plugin: Runtime, ctx: PluginContext, limitMs: number): Pro
       notice: { level: "warning", text: message, ...(hint !== undefined && { next: hint }) },
     };
   }
+}
+
+/** What an auth provider is told of another instance. */
+export function toSharer({ instance, mode, account }: InstanceStatus): Sharer {
+  return { instance, mode, ...(account !== undefined && { account }) };
 }
 
 /** What the labels tell of an instance, for when its record is lost. */
