@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -79,6 +81,30 @@ describe("runtime-local", () => {
     expect((await stat(record.run)).mode & 0o777).toBe(0o700);
     await world.runtime.stop("asks", world.context());
     await expect(stat(record.run)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  it("never takes the operator's own claude for its agent when it has the agent's number by now", async () => {
+    await using world = await makeWorld();
+    const home = await world.folder("home");
+    const workdir = await world.folder("work");
+    const spec = { instance: "reused", home, workdir, image: "", env: {}, args: [], labels: {} };
+    const grant = { line: "", login: "own", files: [], env: {}, notices: [] } as const;
+    await world.runtime.start({ ...spec, grant, session: false }, world.context());
+    const record = JSON.parse(await readFile(`${world.home}/state/local/reused.json`, "utf8"));
+    // As the operator's own is seen by ps.
+    const script = join(world.home, "bin/claude-of-mine");
+    await writeFile(script, "#!/bin/sh\necho up\nsleep 60\n", { mode: 0o755 });
+    const own = spawn(script, [], { stdio: ["ignore", "pipe", "ignore"] });
+    await once(own.stdout, "data");
+    try {
+      await writeFile(`${record.run}/pid`, `${own.pid}\n`);
+      expect(await world.runtime.list(world.context())).toMatchObject([{ running: false }]);
+      await world.runtime.stop("reused", world.context());
+      expect([own.exitCode, own.signalCode]).toEqual([null, null]);
+      expect(process.kill(own.pid!, 0)).toBe(true);
+    } finally {
+      own.kill("SIGKILL");
+    }
   });
 
   it("leaves no login behind when its folder could not be filled", async () => {

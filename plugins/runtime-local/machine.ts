@@ -35,23 +35,30 @@ export async function hasTmux(ctx: PluginContext): Promise<boolean> {
   }
 }
 
-/** The number alone could be another process's by now. */
-const isAgent = `is_agent() { ps -o args= -p "$1" 2>/dev/null | grep -q claude; }`;
+/**
+ * The number could be another process's by now, the operator's own claude above all. Where the system shows a process's
+ * environment the instance's own folder tells, elsewhere the name has to do.
+ */
+const isAgent = `is_agent() {
+  if [ -d /proc/self ]; then tr '\\0' '\\n' 2>/dev/null < "/proc/$1/environ" | grep -qxF "CLAUDE_CONFIG_DIR=$2"
+  else ps -o args= -p "$1" 2>/dev/null | grep -q claude; fi
+} 2>/dev/null`;
 
 /** The instances whose agent lives, asked in one go. */
 export async function alive(
   records: readonly LocalRecord[],
   ctx: PluginContext,
 ): Promise<ReadonlySet<string>> {
-  const pids = new Map<string, string>();
+  const asked: string[] = [];
   for (const record of records) {
     const pid = await pidOf(record, ctx);
-    if (pid) pids.set(pid, record.instance);
+    if (pid) asked.push(pid, record.claude, record.instance);
   }
-  if (pids.size === 0) return new Set();
-  const script = `${isAgent}\nfor pid; do is_agent "$pid" && echo "$pid"; done; :`;
-  const { stdout } = await machineOf(ctx).exec("sh", ["-c", script, "sh", ...pids.keys()]);
-  return new Set(stdout.split("\n").flatMap((pid) => pids.get(pid) ?? []));
+  if (asked.length === 0) return new Set();
+  const script = `${isAgent}
+while [ $# -gt 0 ]; do is_agent "$1" "$2" && echo "$3"; shift 3; done; :`;
+  const { stdout } = await machineOf(ctx).exec("sh", ["-c", script, "sh", ...asked]);
+  return new Set(stdout.split("\n").filter(Boolean));
 }
 
 /** Waits until the holder has started the agent; what went wrong before that, `attach` shows. */
@@ -68,14 +75,14 @@ export async function begun(record: LocalRecord, ctx: PluginContext): Promise<vo
 export async function endAgent(record: LocalRecord, ctx: PluginContext): Promise<void> {
   const script = `${isAgent}
 pid=$1 n=0
-if [ -n "$pid" ] && is_agent "$pid"; then
+if [ -n "$pid" ] && is_agent "$pid" "$3"; then
   kill -TERM "$pid"
-  while is_agent "$pid" && [ "$n" -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
-  is_agent "$pid" && kill -KILL "$pid"
+  while is_agent "$pid" "$3" && [ "$n" -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+  is_agent "$pid" "$3" && kill -KILL "$pid"
 fi
 tmux -S "$2" kill-server 2>/dev/null; :`;
   const pid = (await pidOf(record, ctx)) ?? "";
-  await machineOf(ctx).exec("sh", ["-c", script, "sh", pid, `${record.run}/tmux`]);
+  await machineOf(ctx).exec("sh", ["-c", script, "sh", pid, `${record.run}/tmux`, record.claude]);
 }
 
 async function pidOf(record: LocalRecord, ctx: PluginContext): Promise<string | undefined> {
