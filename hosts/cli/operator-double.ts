@@ -1,5 +1,5 @@
 /** The command on a machine of its own for tests: real files in a temporary home, a runtime and a login that are scripted. */
-import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -99,7 +99,10 @@ export async function createOperatorDouble() {
     asked,
     async configure(toml: string, mode = 0o600) {
       await mkdir(join(home, ".config/jackin"), { recursive: true });
-      await writeFile(join(home, ".config/jackin/config.toml"), toml, { mode });
+      const path = join(home, ".config/jackin/config.toml");
+      await writeFile(path, toml);
+      // Whatever the umask is.
+      await chmod(path, mode);
     },
     [Symbol.asyncDispose]: () => rm(home, { recursive: true }),
   };

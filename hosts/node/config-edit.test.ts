@@ -1,4 +1,5 @@
 import {
+  chmod,
   lstat,
   mkdir,
   mkdtemp,
@@ -79,7 +80,8 @@ describe("editConfig", () => {
   it("keeps what it does not concern, takes others' rights away, and is undone by unset", async () => {
     const before =
       "# mine\n[claude] # how\nauth_forward = 'token'\n\n[env]\n  A = \"1\"   # one\n# end";
-    await writeFile(path, before, { mode: 0o644 });
+    await writeFile(path, before);
+    await chmod(path, 0o644);
     await edit(setOrg);
     expect(await text()).toBe(before.replace("# one\n", '# one\n  ORG = "acme"\n'));
     expect((await stat(path)).mode & 0o777).toBe(0o600);
