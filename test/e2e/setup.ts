@@ -1,15 +1,31 @@
-/** Before the end-to-end tests: Docker answers, a base image is there, jackin is built. Fails with what is missing. */
+/** Before the end-to-end tests: Docker answers, the images are there, jackin is built. Fails with what is missing. */
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createNodeHost } from "../../hosts/node/index.ts";
+import { runtimeDocker } from "../../plugins/runtime-docker/index.ts";
+import { createContextDouble } from "../doubles/host.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-export function setup(): void {
+export async function setup(): Promise<void> {
   must("bash", "test/lab/ready.sh");
   const built = statSync(join(root, "dist/hosts/cli/main.js"), { throwIfNoEntry: false });
   if (!built || newestSource() > built.mtimeMs) must("npx", "tsup", "--silent");
+  await buildImage();
+}
+
+/** On a new machine this takes minutes, more than a test may. */
+async function buildImage(): Promise<void> {
+  const stateDir = await mkdtemp(join(tmpdir(), "jackin-setup-"));
+  try {
+    await runtimeDocker().prepare!({}, createContextDouble(createNodeHost({ stateDir })));
+  } finally {
+    await rm(stateDir, { recursive: true });
+  }
 }
 
 function newestSource(): number {
