@@ -1,5 +1,5 @@
 /** jackin on machines that this one is not: containers as machines, by testcontainers. */
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { chmod, cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GenericContainer, Wait } from "testcontainers";
@@ -32,6 +32,8 @@ describe("a machine without Docker", () => {
     const shared = join(installed.bin, "..");
     folder = await mkdtemp(join(tmpdir(), "jackin-machine-"));
     await cp(lab.caPath, join(folder, "ca.pem"));
+    await chmod(folder, 0o755);
+    await chmod(join(folder, "ca.pem"), 0o644);
     machine = await new GenericContainer(base)
       .withLabels(labels)
       .withBindMounts([

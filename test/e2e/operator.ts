@@ -1,7 +1,17 @@
 /** An operator of jackin on this machine, for the end-to-end tests: own home, own configuration, own instances. */
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
-import { chown, cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -143,6 +153,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       await own(path);
       // Renewals inside a container need the lab's certificate; the workspace is what a container has of this machine.
       await cp(lab.caPath, join(path, labCertificate));
+      await chmod(join(path, labCertificate), 0o644);
       return path;
     },
     async configure(toml, { bare } = {}) {

@@ -111,7 +111,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const caPath = join(folder, "ca.pem");
   // Containers read it as another user.
   await chmod(folder, 0o755);
-  await writeFile(caPath, certificates.ca, { mode: 0o644 });
+  await writeFile(caPath, certificates.ca);
+  await chmod(caPath, 0o644);
 
   const envFor = (address: string, port: number) => ({
     ...quiet,
