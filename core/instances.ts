@@ -12,6 +12,8 @@ const recordSchema = v.object({
   account: v.optional(v.string()),
   expiresAt: v.optional(v.number()),
   runtime: v.string(),
+  /** It was started with files that a later grant's may replace. */
+  replaceable: v.optional(v.boolean()),
   image: v.optional(v.string()),
   /** `starting` is a promise of `launcher`; who finds that launcher dead may take the instance over. */
   phase: v.picklist(["starting", "running", "stopped"]),

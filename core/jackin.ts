@@ -184,6 +184,7 @@ export function createJackin(options: JackinOptions): Jackin {
 
   async function refresh(instance?: string, call: CallOptions = {}): Promise<readonly Refreshed[]> {
     const ctx = context(call);
+    await using _lock = await lockInstances(ctx);
     const all = await roster(ctx);
     const { config: current } = await config();
     const named = instance === undefined ? all.instances : [find(instance, all)];
@@ -194,7 +195,7 @@ export function createJackin(options: JackinOptions): Jackin {
         message: `${instance} is not running; a launch gives it a fresh login anyway.`,
         hint: `jackin load ${named[0]!.workspace ?? named[0]!.workdir}`,
       });
-    return refreshInstances(machine, running, { config: current, plugins }, ctx);
+    return refreshInstances(machine, running, all.instances, { config: current, plugins }, ctx);
   }
 
   async function purge(target: string, call: CallOptions = {}): Promise<readonly string[]> {

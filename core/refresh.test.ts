@@ -112,3 +112,14 @@ it("says that what is stopped needs none", async () => {
   });
   expect(await jackin.refresh()).toEqual([]);
 });
+
+it("does not claim to have updated an agent that was started without the host's login", async () => {
+  const { jackin, runtime, login } = setUp();
+  login.now = { login: "own", replaceable: false, files: [], notices: [] };
+  await jackin.load({ target: "/w/a" });
+  login.now = { account: "me", expiresAt: 2 };
+  expect(await jackin.refresh("a")).toMatchObject([
+    { outcome: "kept", text: expect.stringContaining("its launch") },
+  ]);
+  expect(runtime.put).toEqual([]);
+});

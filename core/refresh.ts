@@ -5,9 +5,8 @@ import { readInstance, writeInstance } from "./instances.ts";
 import { ofKind } from "./launch.ts";
 import type { Machine } from "./machine.ts";
 import { runtimeOf } from "./machine.ts";
-import { lockInstances } from "./reserve.ts";
 import type { InstanceStatus } from "./roster.ts";
-import { takeRoster, toSharer } from "./roster.ts";
+import { toSharer } from "./roster.ts";
 import { modeOptions, scopesOf } from "./scope.ts";
 
 /** What became of one running instance. */
@@ -23,16 +22,15 @@ export interface Refreshed {
 
 /**
  * Gives running instances the login that a launch would give them now. Only what may be replaced under a running agent is,
- * and never by another account's. One that fails does not keep the others from it.
+ * and never by another account's. The caller holds the lock of instances. One that fails does not keep the others from it.
  */
 export async function refreshInstances(
   machine: Machine,
   instances: readonly InstanceStatus[],
+  all: readonly InstanceStatus[],
   { config, plugins }: { readonly config: Config; readonly plugins: readonly Plugin[] },
   ctx: PluginContext,
 ): Promise<readonly Refreshed[]> {
-  await using _lock = await lockInstances(ctx);
-  const { instances: all } = await takeRoster(machine, ctx);
   const results: Refreshed[] = [];
   for (const status of instances) {
     const others = all.filter(
@@ -78,6 +76,8 @@ async function refreshOne(
       `mode ${mode} has nothing to renew`,
       grant.notices.filter(({ level }) => level === "warning"),
     );
+  const record = await readInstance(machine.store, instance);
+  if (!record?.replaceable) return kept("it has what its launch gave it; a new launch brings more");
   if (account !== undefined && grant.account !== account) {
     const text = `it is signed in as ${account}, the host as ${grant.account ?? "somebody else"}`;
     return kept(text, [
@@ -89,12 +89,9 @@ async function refreshOne(
     ]);
   }
   await runtime.putFiles(instance, grant.files, ctx);
-  const record = await readInstance(machine.store, instance);
   const { expiresAt } = grant;
-  if (record) {
-    const { expiresAt: _, ...rest } = record;
-    await writeInstance(machine.store, { ...rest, ...(expiresAt !== undefined && { expiresAt }) });
-  }
+  const { expiresAt: _, ...rest } = record;
+  await writeInstance(machine.store, { ...rest, ...(expiresAt !== undefined && { expiresAt }) });
   return {
     instance,
     outcome: "updated",

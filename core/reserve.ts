@@ -64,6 +64,7 @@ export async function reserve(
     ...(plan.role !== undefined && { role: plan.role }),
     ...(granted.account !== undefined && { account: granted.account }),
     ...(granted.expiresAt !== undefined && { expiresAt: granted.expiresAt }),
+    ...(granted.replaceable === true && { replaceable: true }),
     ...(image !== undefined && { image }),
   };
   await writeInstance(store, record);
