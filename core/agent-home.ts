@@ -1,5 +1,6 @@
 /** What every runtime does with an instance's persistent folder before the agent is there; `claude` in it is `CLAUDE_CONFIG_DIR`. */
-import type { Grant, HostFiles, Notice } from "./contracts.ts";
+import type { Grant, Notice } from "./contracts.ts";
+import type { HostFiles } from "./host.ts";
 import { JackinError } from "./error.ts";
 import { answerFirstRun } from "./first-run.ts";
 import type { FirstRunChange, FirstRunFile, FirstRunOptions } from "./first-run.ts";
@@ -24,7 +25,7 @@ export async function settleLogin(
   const there = await files.stat(place);
   const isLogin = there?.kind === "file";
   if (there && !isLogin) await files.remove(place);
-  if (login === "forwarded") {
+  if (login !== "own") {
     if (!isLogin) return;
     await files.makeFolder(`${home}/kept`);
     await files.rename(place, kept);

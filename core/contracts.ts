@@ -1,9 +1,13 @@
 /**
- * The contracts between core, plugins and hosts. Core owns them, plugins implement the first three, hosts the last two.
- * Required members are few; what is optional, core does without, or it says which plugin or host lacks it.
+ * The contracts between core and plugins. Core owns them, plugins implement them. Required members are few; what is
+ * optional, core does without, or it says which plugin lacks it.
  */
 import type { GenericSchema } from "valibot";
+import type { AuthFailure } from "./failure.ts";
 import type { JackinError } from "./error.ts";
+import type { Host } from "./host.ts";
+import type { Credential } from "./credential.ts";
+import type { SettingsLayer } from "./settings-layer.ts";
 import type { Secret } from "./secret.ts";
 
 export type Plugin = AuthProvider | SecretResolver | Runtime;
@@ -50,6 +54,23 @@ export interface AuthProvider {
   /** Throws `login-unusable` only when the launch must not go on. */
   grant(request: GrantRequest, ctx: PluginContext): Promise<Grant>;
   health?(request: HealthRequest, ctx: PluginContext): Promise<Health>;
+  /**
+   * Keeps what running agents hold up to date until it is disposed or `ctx.signal` fires: one call for all agents of this
+   * mode with these options. Its own trouble it tells; it throws only when it cannot begin.
+   */
+  follow?(request: FollowRequest, ctx: PluginContext): Promise<AsyncDisposable>;
+  /** What helps an agent of this mode that was refused; undefined leaves it to the core. */
+  recover?(failure: AuthFailure): Notice | undefined;
+  /** Signs in, on the operator's terminal, by the operator's own `claude`. */
+  signIn?(request: HealthRequest, ctx: PluginContext): Promise<Health>;
+  signOut?(request: HealthRequest, ctx: PluginContext): Promise<Health>;
+}
+
+export interface FollowRequest extends HealthRequest {
+  /** Brings what agents should hold now; called at the start too, and at each change. Resolves when all have it or were told. */
+  deliver(grant: Grant): Promise<void>;
+  /** Something the operator should know, once for each cause. */
+  tell(notice: Notice): void;
 }
 
 export interface HealthRequest {
@@ -76,9 +97,12 @@ export interface Grant {
   readonly line: string;
   /**
    * `forwarded`: the agent sees only `files`, in a credential folder that only memory holds, and its own login is put aside.
+   * `shared`: its credential folder is `folder`, together with all others that are granted it; its own is put aside too.
    * `own`: nothing is forwarded; the agent's own login, if it has one, is in use.
    */
-  readonly login: "forwarded" | "own";
+  readonly login: "forwarded" | "shared" | "own";
+  /** Of a shared login: the folder on the host, absolute; it exists, 0700. */
+  readonly folder?: string;
   readonly files: readonly GrantFile[];
   /** A later grant's files may take the place of these under the running agent. */
   readonly replaceable?: boolean;
@@ -146,8 +170,19 @@ export interface Runtime {
     instance: string,
     ctx: PluginContext,
   ): Promise<{ readonly ended: boolean; readonly code: number }>;
-  /** Replaces files of a running agent's credential folder, each at once. */
-  putFiles?(instance: string, files: readonly GrantFile[], ctx: PluginContext): Promise<void>;
+  /**
+   * Replaces files of a running agent's credential folder, each at once. `own`: the agent has signed in by itself
+   * meanwhile, its login can renew itself and is left alone.
+   */
+  putFiles?(
+    instance: string,
+    files: readonly GrantFile[],
+    ctx: PluginContext,
+  ): Promise<"put" | "own">;
+  /** Shows a line on the terminals that are attached to the agent; none is no error. */
+  tell?(instance: string, line: string, ctx: PluginContext): Promise<void>;
+  /** What decides how a running agent is signed in, as seen where it runs. */
+  surroundings?(instance: string, ctx: PluginContext): Promise<Surroundings>;
   /** Runs the agent once, headless, in an instance started without a session. Streams are the operator's unless captured. */
   run(
     request: RunRequest,
@@ -191,6 +226,15 @@ export interface StartSpec {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** No secret is in it: values are reduced to what they are where they are read. */
+export interface Surroundings {
+  /** The agent's variables that bear on sign-in and are not empty; names only. */
+  readonly env: readonly string[];
+  readonly settings: readonly SettingsLayer[];
+  /** The credential file that the agent looks at, absolute as it sees it, and what is in it. */
+  readonly credential: Credential & { readonly path: string };
+}
+
 export interface RunRequest {
   readonly instance: string;
   readonly args: readonly string[];
@@ -203,99 +247,4 @@ export interface RuntimeInstance {
   readonly instance: string;
   readonly running: boolean;
   readonly labels: Readonly<Record<string, string>>;
-}
-
-// ---- the machine ------------------------------------------------------------------------------------------------
-
-/** What a plugin may use of the machine. A host leaves out what it cannot; core then says which plugin needs what. */
-export interface Host {
-  /** `linux`, `darwin`, `win32`, …; `unknown` where there is no machine. */
-  readonly platform: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly clock: { now(): number };
-  readonly files?: HostFiles;
-  readonly exec?: HostExec;
-  /** Who runs this code, so that a later command can tell a launch that goes on from one that was killed. */
-  readonly process?: { readonly id: string; isAlive(id: string): Promise<boolean> };
-  /** Holds a named lock of this jackin home until disposed; waits for whoever has it and says for whom. */
-  readonly lock?: (name: string, options: LockOptions) => Promise<AsyncDisposable>;
-}
-
-export interface LockOptions {
-  readonly signal: AbortSignal;
-  readonly onWait?: (owner: string) => void;
-}
-
-export interface HostFiles {
-  /** The operator's home folder. */
-  readonly home: string;
-  /** jackin's own folder (`JACKIN_HOME_DIR`). */
-  readonly state: string;
-  /** An absolute path with links resolved; undefined when nothing is there. `~` is the operator's home. */
-  resolve(path: string): Promise<string | undefined>;
-  stat(path: string): Promise<FileStat | undefined>;
-  /** Undefined when nothing is there. Throws `host-failed` when it cannot be read, is no plain file, or is over `maxBytes`. */
-  read(path: string, options: ReadOptions): Promise<string | undefined>;
-  /** Atomic, 0600, its folder made with 0700. Never follows a link at `path`. */
-  write(path: string, content: string): Promise<void>;
-  /** 0700, parents too. */
-  makeFolder(path: string): Promise<void>;
-  list(path: string): Promise<readonly string[]>;
-  rename(from: string, to: string): Promise<void>;
-  /** Removes a file or a whole folder; nothing there is no error. */
-  remove(path: string): Promise<void>;
-}
-
-export interface FileStat {
-  readonly kind: "file" | "folder" | "link" | "other";
-  /** bytes */
-  readonly size: number;
-  /** Permission bits. */
-  readonly mode: number;
-  readonly uid: number;
-  /** ms since the epoch */
-  readonly changedAt: number;
-}
-
-export interface ReadOptions {
-  /** bytes */
-  readonly maxBytes: number;
-  /** False refuses a link at the path itself; true (default) reads what it points to. */
-  readonly followLinks?: boolean;
-}
-
-/** Runs a program without a shell. It throws only when the program cannot be started (`host-failed`), is cancelled or is too slow. */
-export type HostExec = (
-  command: string,
-  args: readonly string[],
-  options?: ExecOptions,
-) => Promise<ExecResult>;
-
-export interface ExecOptions {
-  /** Added to the host's environment; undefined takes a variable away. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly cwd?: string;
-  readonly stdin?: string;
-  /** Gives the child the terminal; stdout and stderr come back empty. `output` gives it only stdout and stderr. */
-  readonly inherit?: "terminal" | "output";
-  readonly signal?: AbortSignal;
-  readonly limitMs?: number;
-  /** Each line of output as it comes. */
-  readonly onLine?: (line: string) => void;
-  /** Output over this many bytes ends the child with `host-failed`; 4 MiB without it. */
-  readonly maxBytes?: number;
-}
-
-export interface ExecResult {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Where jackin keeps what it knows; an unstorage `Storage` fits. No secret is ever put in it. */
-export interface StateStore {
-  getItem(key: string): Promise<unknown>;
-  setItem(key: string, value: object): Promise<void>;
-  removeItem(key: string): Promise<void>;
-  getKeys(base?: string): Promise<string[]>;
 }

@@ -1,4 +1,5 @@
 export type * from "./contracts.ts";
+export type * from "./host.ts";
 export {
   configVersion,
   createConfigSchema,
@@ -32,9 +33,15 @@ export {
   terminalReset,
 } from "./holder.ts";
 export type { HolderOptions } from "./holder.ts";
+export type { AuthFailure, FailureCause } from "./failure.ts";
+export { fingerprint, toCredential } from "./credential.ts";
+export type { Credential, Fingerprint } from "./credential.ts";
+export { bearsOnSignIn, toSettingsLayer } from "./settings-layer.ts";
+export type { SettingsLayer } from "./settings-layer.ts";
 export { createJackin } from "./jackin.ts";
 export type { CallOptions, Jackin, JackinOptions, Printed, PrintOptions } from "./jackin.ts";
-export { outranking } from "./launch.ts";
+export { outranking } from "./outranking.ts";
+export type { EventKind, JackinEvent, Journal } from "./journal.ts";
 export type { LaunchRequest } from "./launch.ts";
 export { migrate } from "./migrate.ts";
 export type { Change, Migrated } from "./migrate.ts";
@@ -44,7 +51,7 @@ export type { Check, EffectiveMode, ModeHealth } from "./overview.ts";
 export type { Refreshed } from "./refresh.ts";
 export { classify, schemeOf } from "./reference.ts";
 export type { Classified, EnvValue } from "./reference.ts";
-export type { InstanceStatus, Status } from "./roster.ts";
+export type { Alert, InstanceStatus, KeeperStatus, Status } from "./roster.ts";
 export { mergeEnv, scopesOf } from "./scope.ts";
 export type { EnvEntry, NamedScope, TraceLine } from "./scope.ts";
 export { createRedactor, createSecret } from "./secret.ts";

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { StateStore } from "./contracts.ts";
+import type { StateStore } from "./host.ts";
 
 const recordSchema = v.object({
   schema: v.literal(1),

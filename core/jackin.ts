@@ -1,5 +1,7 @@
-import type { Host, Plugin, PluginContext, StateStore } from "./contracts.ts";
+import type { Plugin, PluginContext } from "./contracts.ts";
+import type { Host, StateStore } from "./host.ts";
 import { JackinError, throwIfAborted, toJackinError } from "./error.ts";
+import type { JackinEvent, Journal } from "./journal.ts";
 import type { LaunchRequest } from "./launch.ts";
 import { ofKind } from "./launch.ts";
 import type { Machine } from "./machine.ts";
@@ -23,6 +25,9 @@ export interface JackinOptions {
   /** Read anew for each call, so that an edit counts at once. */
   readonly config: () => Promise<LoadedConfig>;
   readonly redactor?: Redactor;
+  readonly journal?: Journal;
+  /** Starts `keep` in a process that outlives this one; returns once it was started. Without it agents are kept only while somebody calls `keep`. */
+  readonly startKeeper?: () => Promise<void>;
 }
 
 /** What the caller of an operation brings: a way to stop it and a place to say what is going on. */
@@ -64,6 +69,15 @@ export interface Jackin extends Pick<JackinOptions, "host" | "plugins" | "config
   refresh(instance?: string, call?: CallOptions): Promise<readonly Refreshed[]>;
   /** Forgets the state of an instance, or of all instances of a workspace. Throws `conflict` while one runs. */
   purge(target: string, call?: CallOptions): Promise<readonly string[]>;
+  /**
+   * Keeps all running agents signed in until the signal fires, or, without `stay`, until none runs any more. One process
+   * of a machine does it at a time: `taken` means that another does.
+   */
+  keep(call: CallOptions & { readonly stay?: boolean }): Promise<"done" | "taken">;
+  /** Has somebody else keep what runs, by `startKeeper`, unless nothing runs or somebody keeps it already. */
+  ensureKept(): Promise<void>;
+  /** Events of all processes of this jackin home, from now on. */
+  events(signal: AbortSignal): AsyncIterable<JackinEvent>;
   /** What plugins are given, for what a host asks of them directly. */
   context(call?: CallOptions): PluginContext;
 }

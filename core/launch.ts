@@ -1,9 +1,11 @@
 import type { Config, Scope } from "./config.ts";
-import type { AuthProvider, Host, Notice, Plugin, PluginContext, Runtime } from "./contracts.ts";
+import type { AuthProvider, Notice, Plugin, PluginContext, Runtime } from "./contracts.ts";
+import type { Host } from "./host.ts";
 import type { Resolved } from "./environment.ts";
 import { resolveEntries } from "./environment.ts";
 import { JackinError } from "./error.ts";
 import { didYouMean } from "./nearest.ts";
+import { outranking } from "./outranking.ts";
 import type { NamedScope } from "./scope.ts";
 import { decide, decideMode, mergeEnv, modeOptions, scopesOf } from "./scope.ts";
 import type { Secret } from "./secret.ts";
@@ -104,15 +106,6 @@ export async function resolveLaunch(
     ],
   };
 }
-
-/** Claude Code prefers these variables to whatever a mode provides (documented precedence). */
-export const outranking: readonly string[] = [
-  "ANTHROPIC_API_KEY",
-  "ANTHROPIC_AUTH_TOKEN",
-  "CLAUDE_CODE_USE_BEDROCK",
-  "CLAUDE_CODE_USE_VERTEX",
-  "CLAUDE_CODE_USE_FOUNDRY",
-];
 
 function outranks({ entry }: Resolved, mode: string): Notice[] {
   if (!outranking.includes(entry.key)) return [];

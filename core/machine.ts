@@ -1,4 +1,5 @@
-import type { Host, PluginContext, Runtime, StateStore } from "./contracts.ts";
+import type { PluginContext, Runtime } from "./contracts.ts";
+import type { Host, StateStore } from "./host.ts";
 import { JackinError } from "./error.ts";
 import { forgetInstance, readInstance, writeInstance } from "./instances.ts";
 

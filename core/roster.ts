@@ -20,11 +20,34 @@ export interface InstanceStatus {
   readonly state: "starting" | "running" | "stopped" | "unknown";
   /** ms since the epoch */
   readonly startedAt?: number | undefined;
+  readonly alert?: Alert | undefined;
+}
+
+/** What the operator should know of an agent until it is no longer so. */
+export interface Alert {
+  /** ms since the epoch */
+  readonly at: number;
+  readonly text: string;
+  readonly next?: string | undefined;
+}
+
+/** The process that keeps running agents signed in. */
+export interface KeeperStatus {
+  /** `gone`: it was killed; the next command that needs it starts another. */
+  readonly state: "running" | "gone";
+  /** As the host names processes, e.g. `machine/pid/start`. */
+  readonly process: string;
+  /** ms since the epoch */
+  readonly since: number;
+  /** How many agents it keeps. */
+  readonly keeps: number;
 }
 
 export interface Status {
   readonly instances: readonly InstanceStatus[];
   readonly notices: readonly Notice[];
+  /** Undefined: nothing runs that has to be kept. */
+  readonly keeper?: KeeperStatus | undefined;
 }
 
 /** All instances as they are now: what the records say, corrected by what the runtimes see. */

@@ -1,5 +1,5 @@
 import type { Config } from "./config.ts";
-import type { Host } from "./contracts.ts";
+import type { Host } from "./host.ts";
 import { JackinError } from "./error.ts";
 import { didYouMean } from "./nearest.ts";
 
