@@ -164,7 +164,7 @@ export interface Runtime {
    * Starts an instance and, with `spec.session`, the agent in it. When it throws, or is cancelled, nothing of the
    * instance runs. What it adds to the grant's notices it answers.
    */
-  start(spec: StartSpec, ctx: PluginContext): Promise<{ readonly notices: readonly Notice[] }>;
+  start(spec: StartSpec, ctx: PluginContext): Promise<Started>;
   /** Gives the terminal to the running agent until it ends or the operator detaches. */
   attach(
     instance: string,
@@ -206,6 +206,12 @@ export interface PrepareRequest {
 export interface Prepared {
   /** The name that `start` is given. */
   readonly image: string;
+}
+
+export interface Started {
+  readonly notices: readonly Notice[];
+  /** As they were before the agent began. */
+  readonly surroundings?: Surroundings;
 }
 
 export interface StartSpec {

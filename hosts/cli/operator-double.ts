@@ -187,6 +187,7 @@ function createRuntimeDouble() {
     async putFiles(instance) {
       if (script.putError) throw script.putError;
       put.push(instance);
+      return "put";
     },
     async list() {
       if (script.broken) throw script.broken;

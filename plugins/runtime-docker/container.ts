@@ -8,6 +8,10 @@ export const inside = {
   /** tmpfs, only the agent's */
   run: "/jackin/run",
   credentials: "/jackin/run/credentials",
+  /** There when the `claude` of the image looks for its login in `CLAUDE_CONFIG_DIR` only. */
+  linked: "/jackin/run/linked",
+  /** A login that several agents share, persistent */
+  shared: "/jackin/shared",
   /** `CLAUDE_CONFIG_DIR`, persistent */
   claude: "/jackin/claude",
   /** `HOME`, persistent */
@@ -51,9 +55,7 @@ export function runArguments(options: ContainerOptions): readonly string[] {
     HOME: inside.home,
     LANG: "C.UTF-8",
     CLAUDE_CONFIG_DIR: inside.claude,
-    ...(spec.grant.login === "forwarded"
-      ? { CLAUDE_SECURESTORAGE_CONFIG_DIR: inside.credentials }
-      : {}),
+    ...storageOf(spec),
     DISABLE_AUTOUPDATER: "1",
     ...(options.truecolor ? { COLORTERM: "truecolor" } : {}),
     // Claude Code refuses bypass mode as root unless it is told that it is isolated; here it is.
@@ -71,10 +73,18 @@ export function runArguments(options: ContainerOptions): readonly string[] {
     ["--tmpfs", `${inside.run}:rw,noexec,nosuid,nodev,mode=0700,uid=${uid},gid=${gid},size=16m`],
     bind(`${spec.home}/claude`, inside.claude),
     bind(`${spec.home}/home`, inside.home),
+    spec.grant.folder === undefined ? [] : bind(spec.grant.folder, inside.shared),
     bind(spec.workdir, spec.workdir),
     Object.entries(env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
     ["--entrypoint", "sh", spec.image, "-c", mainScript],
   ].flat();
+}
+
+/** Where the agent keeps its login, if not in `CLAUDE_CONFIG_DIR`. */
+function storageOf({ grant }: StartSpec): Readonly<Record<string, string>> {
+  if (grant.login === "own") return {};
+  const folder = grant.login === "shared" ? inside.shared : inside.credentials;
+  return { CLAUDE_SECURESTORAGE_CONFIG_DIR: folder };
 }
 
 /** A rootless engine maps root to the operator; only Podman can map the operator to itself. */

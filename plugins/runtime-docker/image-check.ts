@@ -1,8 +1,14 @@
 import * as v from "valibot";
-import { credentialsFile, outranking, quoteShell } from "../../core/index.ts";
+import {
+  credentialsFile,
+  JackinError,
+  outranking,
+  quoteShell,
+  tokenVariable,
+} from "../../core/index.ts";
 import type { HostFiles, Notice, PluginContext, StartSpec } from "../../core/index.ts";
 import { inside } from "./container.ts";
-import { docker, machineOf, parseJson } from "./engine.ts";
+import { docker, machineOf, owner, parseJson } from "./engine.ts";
 
 /** What is known of an image, by its id: it never changes. */
 const knownSchema = v.object({
@@ -51,6 +57,14 @@ export async function checkImage(
 
   const { files } = machineOf(ctx);
   const known = await recall(image, memory, files);
+  if (provided === "shared") {
+    if (known.file === "storage") return notices;
+    const file = known.file ?? (await askWhere(container, ctx));
+    if (file === undefined) return [...notices, unseen(spec, undefined, undefined)];
+    await remember(image, { ...known, file }, memory, files);
+    if (file === "config") throw cannotShare(spec);
+    return notices;
+  }
   if (provided === "token") {
     if (known.token || notices.length > 0) return notices;
     const { method, source } = await askStatus(container, ctx);
@@ -78,7 +92,8 @@ export async function checkImage(
   return [...notices, { level: "warning", text, next: "Update Claude Code in that image." }];
 }
 
-function providedBy({ grant }: StartSpec): "file" | "token" | undefined {
+function providedBy({ grant }: StartSpec): "file" | "token" | "shared" | undefined {
+  if (grant.login === "shared") return "shared";
   if (grant.files.some(({ name }) => name === credentialsFile)) return "file";
   return "CLAUDE_CODE_OAUTH_TOKEN" in grant.env ? "token" : undefined;
 }
@@ -95,10 +110,41 @@ async function askStatus(
   return { method: status.output.authMethod, source: status.output.apiKeySource ?? undefined };
 }
 
+/**
+ * Where the image's `claude` looks for a login, whatever outranks one and whether the shared folder holds one yet: it is
+ * shown a login that is no good, in a place of its own.
+ */
+async function askWhere(container: string, ctx: PluginContext): Promise<Known["file"]> {
+  const ask = `d=${inside.run}/ask
+unset ${[...outranking, tokenVariable].join(" ")}
+mkdir -p "$d/storage" "$d/config" || exit
+echo '{"claudeAiOauth":{"accessToken":"none","scopes":["user:inference"]}}' > "$d/storage/${credentialsFile}"
+CLAUDE_CONFIG_DIR="$d/config" CLAUDE_SECURESTORAGE_CONFIG_DIR="$d/storage" claude auth status --json
+rm -rf "$d"`;
+  const asked = await docker(ctx, ["exec", container, "sh", "-c", ask]);
+  const status = v.safeParse(statusSchema, parseJson(asked.stdout));
+  if (!status.success) return undefined;
+  return { "claude.ai": "storage" as const, none: "config" as const }[status.output.authMethod];
+}
+
+function cannotShare({ image }: StartSpec): JackinError {
+  return new JackinError({
+    code: "start-failed",
+    message: `[${owner}] The claude in ${image} does not know CLAUDE_SECURESTORAGE_CONFIG_DIR, so it cannot share a login with others.`,
+    hint: "Update Claude Code in that image, or use mode sync: jackin load --auth sync",
+  });
+}
+
 async function linkLogin(container: string, ctx: PluginContext): Promise<void> {
   const from = quoteShell(`${inside.credentials}/${credentialsFile}`);
   const to = quoteShell(`${inside.claude}/${credentialsFile}`);
-  await docker(ctx, ["exec", container, "sh", "-c", `ln -sfn ${from} ${to}`]);
+  await docker(ctx, [
+    "exec",
+    container,
+    "sh",
+    "-c",
+    `ln -sfn ${from} ${to} && : > ${inside.linked}`,
+  ]);
 }
 
 function outranked(spec: StartSpec, name: string): Notice {

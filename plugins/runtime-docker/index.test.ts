@@ -418,7 +418,7 @@ describe("putFiles", () => {
     await runtimeDocker().putFiles!("app", [file], ctx);
     const { args, options } = host.calls.at(-1)!;
     expect(args).toEqual(["exec", "-i", "jackin-app", "sh"]);
-    expect(options.stdin?.split("\n").at(-2)).toBe(
+    expect(options.stdin?.split("\n").at(-3)).toBe(
       `put '/jackin/run/credentials/.credentials.json' 'canary'\\''s'`,
     );
     const odd = { ...file, name: "../claude/x" };

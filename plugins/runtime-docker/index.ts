@@ -61,6 +61,7 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
       const put = await docker(ctx, ["exec", "-i", name, "sh"], { stdin: replaceText(files) });
       if (put.code !== 0)
         throw dockerFailed(put, "host-failed", `The login of ${instance} cannot be replaced`);
+      return put.stdout.trim() === "own" ? "own" : "put";
     },
 
     async run({ instance, args, stdin, capture }, ctx) {

@@ -1,4 +1,11 @@
-import { envText, holderFiles, JackinError, planFirstRun, quoteShell } from "../../core/index.ts";
+import {
+  credentialsFile,
+  envText,
+  holderFiles,
+  JackinError,
+  planFirstRun,
+  quoteShell,
+} from "../../core/index.ts";
 import type { HostFiles, Notice, StartSpec } from "../../core/index.ts";
 import { inside } from "./container.ts";
 import { owner } from "./engine.ts";
@@ -41,11 +48,23 @@ export async function provisionText(
   return { text: `${lines.join("\n")}\n`, notices };
 }
 
-/** The shell text that replaces credential files under a running agent, each at once. */
+/**
+ * The shell text that replaces credential files under a running agent, each at once, and prints `put`; `own` when the
+ * agent has signed in by itself.
+ */
 export function replaceText(files: StartSpec["grant"]["files"]): string {
   const lines = files.map(({ name, content }) => put(credentialPath(name), content.reveal()));
-  return `${["set -eu", "umask 077", putFunction, ...lines].join("\n")}\n`;
+  return `${["set -eu", "umask 077", putFunction, findLogin, leaveOwn, ...lines, "echo put"].join("\n")}\n`;
 }
+
+/** Sets `login` to the file that the agent looks at. */
+const findLogin = `login=${quoteShell(`${inside.credentials}/${credentialsFile}`)}
+[ ! -e ${quoteShell(inside.linked)} ] || login=${quoteShell(`${inside.claude}/${credentialsFile}`)}`;
+
+// The login of an MCP server, in the same file, has a refresh token too.
+const leaveOwn = `if [ -f "$login" ] && head -c 1048576 "$login" | tr '\\n\\r' '  ' | grep -qE \
+  '"claudeAiOauth"[[:space:]]*:[[:space:]]*\\{([^{}]|\\{[^{}]*\\})*"refreshToken"[[:space:]]*:[[:space:]]*"[[:space:]]*[^"[:space:]]'
+then echo own; exit; fi`;
 
 export function credentialPath(name: string): string {
   if (/^[\w.-]+$/.test(name) && !/^\.+$/.test(name)) return `${inside.credentials}/${name}`;

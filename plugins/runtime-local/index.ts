@@ -1,5 +1,6 @@
 /** The agent on this machine, without a container: for machines without Docker. Nothing is isolated. */
 import {
+  credentialsFile,
   detachedCode,
   detachKey,
   endedCode,
@@ -13,6 +14,7 @@ import { alive, begun, endAgent, hasTmux, machineOf, missingProgram, owner } fro
 import { forget, readRecord, readRecords, writeRecord } from "./records.ts";
 import type { LocalRecord } from "./records.ts";
 import { endOf, fillRunFolder } from "./run-folder.ts";
+import { readCredential } from "./surroundings.ts";
 
 const notIsolated: Notice = {
   level: "warning",
@@ -51,6 +53,7 @@ export function runtimeLocal(): Runtime {
         run,
         claude: `${spec.home}/claude`,
         forwarded: spec.grant.login === "forwarded",
+        ...(spec.grant.folder !== undefined && { shared: spec.grant.folder }),
         workdir: spec.workdir,
         holder: held ? "tmux" : "none",
         args: spec.session ? [...spec.args] : [],
@@ -90,9 +93,13 @@ export function runtimeLocal(): Runtime {
     },
 
     async putFiles(instance, files, ctx) {
-      const record = await known(instance, ctx);
+      const { run } = await known(instance, ctx);
+      const host = machineOf(ctx).files;
+      const present = await readCredential(`${run}/credentials/${credentialsFile}`, host);
+      if (present.state === "whole") return "own";
       for (const { name, content } of files)
-        await machineOf(ctx).files.write(`${record.run}/credentials/${name}`, content.reveal());
+        await host.write(`${run}/credentials/${name}`, content.reveal());
+      return "put";
     },
 
     async run({ instance, args, stdin, capture }, ctx) {
@@ -178,6 +185,12 @@ function environmentOf(
   return cleanEnvironment(ctx.host.env, {
     CLAUDE_CONFIG_DIR: record.claude,
     DISABLE_AUTOUPDATER: "1",
-    ...(record.forwarded ? { CLAUDE_SECURESTORAGE_CONFIG_DIR: `${record.run}/credentials` } : {}),
+    ...storageOf(record),
   });
+}
+
+/** Where the agent keeps its login, if not in `CLAUDE_CONFIG_DIR`. */
+function storageOf({ run, forwarded, shared }: LocalRecord): Record<string, string> {
+  const folder = forwarded ? `${run}/credentials` : shared;
+  return folder === undefined ? {} : { CLAUDE_SECURESTORAGE_CONFIG_DIR: folder };
 }

@@ -10,6 +10,8 @@ const recordSchema = v.object({
   /** `CLAUDE_CONFIG_DIR` */
   claude: v.string(),
   forwarded: v.boolean(),
+  /** The folder of a login that several agents share. */
+  shared: v.exactOptional(v.string()),
   workdir: v.string(),
   holder: v.picklist(["tmux", "none"]),
   /** Of the agent, for when `attach` itself starts it. */

@@ -6,6 +6,7 @@ import type {
   Runtime,
   RuntimeProbe,
   StartSpec,
+  Surroundings,
 } from "../../core/index.ts";
 
 export interface RuntimeDouble extends Runtime {
@@ -18,6 +19,12 @@ export interface RuntimeDouble extends Runtime {
   readonly put: [instance: string, file: GrantFile][];
   /** Instances whose files cannot be replaced. */
   readonly putFails: Set<string>;
+  /** Instances that answer something else than `put`; they take nothing. */
+  readonly putAnswers: Map<string, "own">;
+  /** What was shown on the terminals of which instance. */
+  readonly told: [instance: string, line: string][];
+  /** What `start` and `surroundings` answer, by instance. */
+  readonly surroundingsOf: Map<string, Surroundings>;
 }
 
 export interface RuntimeDoubleInit {
@@ -35,6 +42,9 @@ export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble
   const stops: string[] = [];
   const put: [string, GrantFile][] = [];
   const putFails = new Set<string>();
+  const putAnswers = new Map<string, "own">();
+  const told: [string, string][] = [];
+  const surroundingsOf = new Map<string, Surroundings>();
   const running = new Map<string, StartSpec>();
   return {
     kind: "runtime",
@@ -45,10 +55,21 @@ export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble
     running,
     put,
     putFails,
+    putAnswers,
+    told,
+    surroundingsOf,
     async putFiles(instance, files) {
       if (putFails.has(instance))
         throw new JackinError({ code: "host-failed", message: `${instance} does not take it` });
-      for (const file of files) put.push([instance, file]);
+      const answer = putAnswers.get(instance) ?? "put";
+      if (answer === "put") for (const file of files) put.push([instance, file]);
+      return answer;
+    },
+    async tell(instance, line) {
+      told.push([instance, line]);
+    },
+    async surroundings(instance) {
+      return surroundingsOf.get(instance) ?? plainSurroundings;
     },
     probe: async () => init.probe ?? { ready: true, detail: "in memory" },
     async prepare({ image }, ctx) {
@@ -59,7 +80,8 @@ export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble
       starts.push(spec);
       await init.onStart?.(spec, ctx);
       running.set(spec.instance, spec);
-      return { notices: [] };
+      const surroundings = surroundingsOf.get(spec.instance);
+      return { notices: [], ...(surroundings && { surroundings }) };
     },
     attach: async () => ({ ended: false, code: 0 }),
     run: async ({ args, stdin, capture }) => ({
@@ -80,3 +102,9 @@ export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble
     },
   };
 }
+
+const plainSurroundings: Surroundings = {
+  env: [],
+  settings: [],
+  credential: { path: "/double/.credentials.json", state: "none" },
+};
