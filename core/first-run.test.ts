@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { answerFirstRun } from "./first-run.ts";
+import { failedCommand } from "./holder.ts";
 
-const options = { workdir: "/work/a", acceptBypass: true };
+const failed = failedCommand("/run/a");
+const options = { workdir: "/work/a", acceptBypass: true, failed };
+const ours = hookGroup(failed);
+
+function hookGroup(...commands: readonly string[]) {
+  const hooks = commands.map((command) => ({ type: "command", command, timeout: 10 }));
+  return { matcher: "authentication_failed", hooks };
+}
 
 function after(config: string | undefined, workdir = "/work/a"): Record<string, unknown> {
   const { changes } = answerFirstRun({ config, settings: undefined }, { ...options, workdir });
@@ -23,7 +31,7 @@ describe("answerFirstRun", () => {
           projects: { "/work/a": { hasTrustDialogAccepted: true } },
         },
       ],
-      ["settings.json", { skipDangerousModePermissionPrompt: true }],
+      ["settings.json", { hooks: { StopFailure: [ours] }, skipDangerousModePermissionPrompt: true }],
     ]);
   });
 
@@ -32,7 +40,8 @@ describe("answerFirstRun", () => {
       { config: undefined, settings: undefined },
       { ...options, acceptBypass: false },
     );
-    expect(changes.map(({ file }) => file)).toEqual([".claude.json"]);
+    const settings = changes.find(({ file }) => file === "settings.json")!;
+    expect(JSON.parse(settings.content)).toEqual({ hooks: { StopFailure: [ours] } });
   });
 
   it("keeps every key that it does not know", () => {
@@ -89,4 +98,71 @@ describe("answerFirstRun", () => {
       "/work/a": { hasTrustDialogAccepted: true },
     });
   });
+});
+
+describe("the hook that reports refused turns", () => {
+  const mine = { type: "command", command: "notify-me", timeout: 3, note: "kept" };
+  const older = failedCommand("/an/older run's");
+
+  function settle(settings: unknown) {
+    const text = JSON.stringify(settings);
+    const answer = answerFirstRun({ config: undefined, settings: text }, options);
+    const change = answer.changes.find(({ file }) => file === "settings.json");
+    const after: unknown = JSON.parse(change?.content ?? text);
+    return { after: after as { hooks?: unknown }, notices: answer.notices };
+  }
+
+  it("stands beside every hook that is there, once however often it is launched", () => {
+    const hooks = {
+      Stop: [{ hooks: [mine] }],
+      StopFailure: [
+        { matcher: "rate_limit", hooks: [mine] },
+        { matcher: "authentication_failed", hooks: [mine, { type: "prompt", prompt: "why" }] },
+        { hooks: [mine] },
+        "odd",
+        { matcher: "odd", hooks: "odd" },
+        { matcher: "empty", hooks: [] },
+      ],
+    };
+    const first = settle({ hooks, model: "m", skipDangerousModePermissionPrompt: true }).after;
+    expect(first).toEqual({
+      hooks: { Stop: hooks.Stop, StopFailure: [...hooks.StopFailure, ours] },
+      model: "m",
+      skipDangerousModePermissionPrompt: true,
+    });
+    const again = answerFirstRun(
+      { config: undefined, settings: JSON.stringify(first) },
+      options,
+    ).changes;
+    expect(again.map(({ file }) => file)).toEqual([".claude.json"]);
+  });
+
+  it.each([
+    ["alone", [hookGroup(older)], [ours]],
+    ["twice", [ours, ours], [ours]],
+    ["under another matcher", [{ ...ours, matcher: "*" }], [ours]],
+    [
+      "among the user's",
+      [{ ...ours, hooks: [mine, ...hookGroup(older).hooks, mine] }],
+      [{ ...ours, hooks: [mine, mine] }, ours],
+    ],
+    [
+      "as it is, among the user's",
+      [{ ...ours, hooks: [mine, ...ours.hooks] }, { hooks: [mine] }],
+      [{ ...ours, hooks: [mine, ...ours.hooks] }, { hooks: [mine] }],
+    ],
+  ])("takes the place of one of an earlier launch that stands %s", (_, before, after) => {
+    expect(settle({ hooks: { StopFailure: before } }).after.hooks).toEqual({ StopFailure: after });
+  });
+
+  it.each(["text", null, [1], { StopFailure: {} }, { StopFailure: "x" }, { StopFailure: null }])(
+    "leaves hooks of the form %j alone and says so",
+    (hooks) => {
+      const { after, notices } = settle({ hooks });
+      expect(after.hooks).toEqual(hooks);
+      expect(notices).toMatchObject([
+        { level: "warning", text: expect.stringContaining("settings.json") },
+      ]);
+    },
+  );
 });

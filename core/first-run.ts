@@ -1,4 +1,5 @@
 import type { Notice } from "./contracts.ts";
+import { isFailedCommand } from "./holder.ts";
 
 /** What an instance's own Claude Code files hold now. */
 export interface FirstRunFiles {
@@ -21,11 +22,13 @@ export interface FirstRunOptions {
   readonly workdir: string;
   /** Answers the warning of `--dangerously-skip-permissions`; only where the agent is isolated. */
   readonly acceptBypass: boolean;
+  /** What Claude Code runs when a turn dies of authentication, see `failedCommand`. */
+  readonly failed: string;
 }
 
 /**
  * The changes that let Claude Code open on its prompt: onboarding done, folder trusted, bypass warning answered
- * (seen with 2.1.330). Everything else in the files stays. No change, no entry.
+ * (seen with 2.1.330), and that let it report a refused turn. Everything else in the files stays. No change, no entry.
  */
 export function answerFirstRun(
   files: FirstRunFiles,
@@ -33,9 +36,9 @@ export function answerFirstRun(
 ): { readonly changes: readonly FirstRunChange[]; readonly notices: readonly Notice[] } {
   const changes: FirstRunChange[] = [];
   const notices: Notice[] = [];
-  const answer = (file: string, found: FirstRunFile, wanted: Json): void => {
+  const answer = (file: string, found: FirstRunFile, change: (current: Json) => Json): void => {
     const current = found === undefined ? {} : parseObject(found);
-    const after = merged(current ?? {}, wanted);
+    const after = change(current ?? {});
     const content = `${JSON.stringify(after, null, 2)}\n`;
     if (current) {
       if (JSON.stringify(after) !== JSON.stringify(current)) changes.push({ file, content });
@@ -46,13 +49,44 @@ export function answerFirstRun(
     const text = `The instance's ${file} could not be read as a JSON object; it is ${aside} now, and a new one was begun`;
     notices.push({ level: "warning", text });
   };
-  answer(".claude.json", files.config, {
-    hasCompletedOnboarding: true,
-    projects: { [options.workdir]: { hasTrustDialogAccepted: true } },
+  const trust = { [options.workdir]: { hasTrustDialogAccepted: true } };
+  answer(".claude.json", files.config, (current) =>
+    merged(current, { hasCompletedOnboarding: true, projects: trust }),
+  );
+  const bypass: Json = options.acceptBypass ? { skipDangerousModePermissionPrompt: true } : {};
+  answer("settings.json", files.settings, (current) => {
+    const hooks = withHook(current, options.failed);
+    if (hooks) return merged({ ...current, hooks }, bypass);
+    const text =
+      "The hooks in the instance's settings.json have a form that jackin does not know: a refused login of this agent is not reported";
+    notices.push({ level: "warning", text });
+    return merged(current, bypass);
   });
-  if (options.acceptBypass)
-    answer("settings.json", files.settings, { skipDangerousModePermissionPrompt: true });
   return { changes, notices };
+}
+
+/** The settings' hooks with ours among them, once; undefined when they are nothing to add to. */
+function withHook(settings: Json, command: string): Json | undefined {
+  const matcher = "authentication_failed";
+  const { hooks = {} } = settings;
+  if (!isObject(hooks)) return undefined;
+  const { StopFailure: groups = [] } = hooks;
+  if (!Array.isArray(groups)) return undefined;
+  let stands = false;
+  const others = groups.flatMap((group: unknown) => {
+    if (!isObject(group) || !Array.isArray(group["hooks"])) return [group];
+    const before: readonly unknown[] = group["hooks"];
+    const kept = before.filter((hook) => {
+      if (!isObject(hook) || typeof hook["command"] !== "string") return true;
+      if (!isFailedCommand(hook["command"])) return true;
+      if (stands || hook["command"] !== command || group["matcher"] !== matcher) return false;
+      return (stands = true);
+    });
+    if (kept.length === before.length) return [group];
+    return kept.length === 0 ? [] : [{ ...group, hooks: kept }];
+  });
+  const ours = { matcher, hooks: [{ type: "command", command, timeout: 10 }] };
+  return { ...hooks, StopFailure: stands ? others : [...others, ours] };
 }
 
 type Json = { readonly [key: string]: unknown };

@@ -3,8 +3,8 @@
  * outlives a closed terminal, and so that its secrets are in no process but its own. POSIX sh, nothing else.
  *
  * A run folder, 0700 and in memory where the machine can, holds:
- * `env` (0600, read and removed by `launch`), `begin`, `launch`, `hold`, `attach`, `tmux.conf`, `tmux` (the socket),
- * `pid` (the agent's), `end` (its exit code; then its last screen when it died at once).
+ * `env` (0600, read and removed by `launch`), `begin`, `launch`, `hold`, `attach`, `failed`, `tmux.conf`, `tmux` (the
+ * socket), `pid` (the agent's), `end` (its exit code; then its last screen when it died at once).
  */
 import { JackinError } from "./error.ts";
 import type { Secret } from "./secret.ts";
@@ -22,6 +22,8 @@ export interface HolderOptions {
   /** The run folder, absolute, as the agent sees it. */
   readonly run: string;
   readonly workdir: string;
+  /** Where the agent's refused turns are reported, absolute, as the agent sees it. */
+  readonly reports: string;
   /** The program and its fixed arguments. */
   readonly command: readonly string[];
 }
@@ -77,6 +79,16 @@ code=$?
 tmux -S "$run/tmux" has-session -t agent 2>/dev/null && exit ${detachedCode}
 exit "$code"
 `,
+    // The command of a hook: what it is given is one report. Quick, silent, and never a reason for a turn to fail.
+    failed: `exec > /dev/null 2>&1
+umask 077
+cd ${quoteShell(options.reports)} || exit 0
+set -- [0-9]*-*.json
+while [ $# -ge ${maxReports} ]; do rm -f "$1"; shift; done
+head -c 65536 > ".$$" && mv -f ".$$" "$(date +%s)-$$.json"
+cat
+exit 0
+`,
     "tmux.conf": tmuxConfiguration,
   };
 }
@@ -84,6 +96,34 @@ exit "$code"
 /** Starts the agent under the holder and sees that it goes on; the arguments are those of a runtime's exec. */
 export function holdCommand(run: string, args: readonly string[]): readonly string[] {
   return ["sh", `${run}/begin`, ...args];
+}
+
+/** What Claude Code runs when a turn dies of authentication. It says nothing, also where there is no run folder any more. */
+export function failedCommand(run: string): string {
+  return `sh ${quoteShell(`${run}/failed`)} 2> /dev/null || : jackin`;
+}
+
+/** It is a command of this kind, whatever its run folder. */
+export function isFailedCommand(command: string): boolean {
+  return /^sh '.*\/failed' 2> \/dev\/null \|\| : jackin$/s.test(command);
+}
+
+/**
+ * A shell text that shows a line on each terminal that is attached to the agent; none is fine. tmux runs programs that a
+ * message names (`#(…)`), so nothing in the line may mean anything to it.
+ */
+export function tellText(run: string, line: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+  const plain = line.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ").slice(0, 500);
+  const message = plain.replaceAll("#", "##").replaceAll("%", "%%");
+  // -C, in newer ones: the agent's screen goes on behind the message.
+  return `t() { tmux -S ${quoteShell(`${run}/tmux`)} "$@" < /dev/null; }
+m=${quoteShell(message)}
+{ t list-clients -F '#{client_tty}' | while read -r c; do
+  t display-message -C -c "$c" -- "$m" || t display-message -c "$c" -- "$m"
+done; } > /dev/null 2>&1
+exit 0
+`;
 }
 
 /** A shell text that exports the values; its place is a 0600 file, or a stdin. */
@@ -111,6 +151,8 @@ export function quoteShell(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+const maxReports = 20;
+
 /** Undoes what a terminal program that was killed has left: other screen, cursor keys and keypad, hidden cursor, mouse, paste and key modes, colours. */
 export const terminalReset =
   "\x1b[?1049l\x1b[?1l\x1b>\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[>4m\x1b[0m";
@@ -124,6 +166,7 @@ set -sq extended-keys on
 set -sq focus-events on
 set -sq set-clipboard on
 set -gq status off
+set -gq display-time 15000
 set -gq mouse on
 set -gq history-limit 50000
 set -gq window-size latest

@@ -27,9 +27,11 @@ export {
   detachKey,
   envText,
   endedCode,
+  failedCommand,
   holdCommand,
   holderFiles,
   quoteShell,
+  tellText,
   terminalReset,
 } from "./holder.ts";
 export type { HolderOptions } from "./holder.ts";
@@ -48,7 +50,7 @@ export type { Change, Migrated } from "./migrate.ts";
 export { didYouMean, nearest } from "./nearest.ts";
 export { authHealth, doctor, effectiveModes } from "./overview.ts";
 export type { Check, EffectiveMode, ModeHealth } from "./overview.ts";
-export type { Refreshed } from "./refresh.ts";
+export type { Refreshed } from "./deliver.ts";
 export { classify, schemeOf } from "./reference.ts";
 export type { Classified, EnvValue } from "./reference.ts";
 export type { Alert, InstanceStatus, KeeperStatus, Status } from "./roster.ts";

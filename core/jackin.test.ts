@@ -586,7 +586,7 @@ describe("instances", () => {
       "remove /home/me/.jackin/instances/my-app",
       "remove /home/me/.jackin/instances/my-app-2",
     ]);
-    expect([...store.items.keys()]).toEqual(["instances:project"]);
+    expect([...store.items.keys()].sort()).toEqual(["instances:project", "ledger:project"]);
   });
 
   it("never purges while a launch takes an instance", async () => {

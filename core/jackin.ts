@@ -1,13 +1,16 @@
 import type { Plugin, PluginContext } from "./contracts.ts";
 import type { Host, StateStore } from "./host.ts";
+import { keeperStatus, lockKeeping } from "./claim.ts";
+import type { Refreshed } from "./deliver.ts";
 import { JackinError, throwIfAborted, toJackinError } from "./error.ts";
+import { readInstances } from "./instances.ts";
 import type { JackinEvent, Journal } from "./journal.ts";
+import { keepAgents, wakeKeeper } from "./keeper.ts";
 import type { LaunchRequest } from "./launch.ts";
 import { ofKind } from "./launch.ts";
 import type { Machine } from "./machine.ts";
 import { forget, runtimeOf, takeDown } from "./machine.ts";
 import { didYouMean } from "./nearest.ts";
-import type { Refreshed } from "./refresh.ts";
 import { refreshInstances } from "./refresh.ts";
 import { lockInstances } from "./reserve.ts";
 import type { InstanceStatus, Roster, Status } from "./roster.ts";
@@ -84,7 +87,7 @@ export interface Jackin extends Pick<JackinOptions, "host" | "plugins" | "config
 
 /** The core as one object: each host shows these operations and adds none. */
 export function createJackin(options: JackinOptions): Jackin {
-  const { host, plugins, store, config } = options;
+  const { host, plugins, store, config, journal } = options;
   const redactor = options.redactor ?? createRedactor();
   const machine: Machine = { store, host, runtimes: ofKind(plugins, "runtime") };
   return {
@@ -100,6 +103,9 @@ export function createJackin(options: JackinOptions): Jackin {
     exile,
     refresh,
     purge,
+    keep,
+    ensureKept,
+    events,
     context,
   };
 
@@ -121,7 +127,16 @@ export function createJackin(options: JackinOptions): Jackin {
   }
 
   async function load(request: LaunchRequest, call: CallOptions = {}): Promise<Launched> {
-    return (await launch(request, true, context(call))).launched;
+    const { launched } = await launch(request, true, context(call));
+    await changed("started", launched.instance.instance, launched.line);
+    return launched;
+  }
+
+  /** Tells whoever keeps agents, and whoever follows events. What was done is done, whether they hear it or not. */
+  async function changed(kind: "started" | "stopped", instance: string, text: string) {
+    const event = { at: host.clock.now(), kind, level: "info", instance, text } as const;
+    await journal?.write(event).catch(() => undefined);
+    await wakeKeeper(machine).catch(() => undefined);
   }
 
   async function print(request: LaunchRequest, call: PrintOptions): Promise<Printed> {
@@ -129,6 +144,9 @@ export function createJackin(options: JackinOptions): Jackin {
     const { launched, record } = await launch({ ...request, args: [] }, false, ctx);
     const { instance, runtime } = record;
     const { stdin, capture } = call;
+    // It may take longer than its login lives, and somebody has to keep it meanwhile.
+    const keeping = new AbortController();
+    const kept = keep({ signal: keeping.signal, stay: true }).catch(() => undefined);
     try {
       call.onLaunched?.(launched);
       const result = await runtimeOf(machine, runtime).run(
@@ -137,8 +155,12 @@ export function createJackin(options: JackinOptions): Jackin {
       );
       return { ...launched, ...result };
     } finally {
+      keeping.abort();
       if (!(await isTakenOver(machine, record)))
         await takeDown(machine, instance, runtime, context());
+      await kept;
+      await wakeKeeper(machine).catch(() => undefined);
+      await ensureKept().catch(() => undefined);
     }
   }
 
@@ -162,14 +184,18 @@ export function createJackin(options: JackinOptions): Jackin {
   }
 
   async function status(call: CallOptions = {}): Promise<Status> {
-    const { instances, notices } = await roster(context(call));
-    return { instances, notices };
+    const [{ instances, notices }, keeper] = await Promise.all([
+      roster(context(call)),
+      keeperStatus(machine),
+    ]);
+    return { instances, notices, keeper };
   }
 
   async function eject(instance: string, call: CallOptions = {}): Promise<InstanceStatus> {
     const ctx = context(call);
     const found = find(instance, await roster(ctx));
     await takeDown(machine, instance, found.runtime, ctx);
+    await changed("stopped", instance, "was ejected");
     return { ...found, state: "stopped" };
   }
 
@@ -180,6 +206,9 @@ export function createJackin(options: JackinOptions): Jackin {
     const results = await Promise.allSettled(
       chosen.map(({ instance, runtime }) => takeDown(machine, instance, runtime, ctx)),
     );
+    for (const [index, result] of results.entries())
+      if (result.status === "fulfilled")
+        await changed("stopped", chosen[index]!.instance, "was ejected");
     const failures = results.flatMap((result, index) =>
       result.status === "rejected"
         ? [`  ${chosen[index]!.instance}: ${toJackinError(result.reason).message}`]
@@ -237,6 +266,22 @@ export function createJackin(options: JackinOptions): Jackin {
       await forget(machine, instance);
     }
     return chosen.map((item) => item.instance);
+  }
+
+  function keep({ stay = false, ...call }: Parameters<Jackin["keep"]>[0]) {
+    return keepAgents({ machine, plugins, config, journal }, { stay }, context(call));
+  }
+
+  async function ensureKept(): Promise<void> {
+    if (!options.startKeeper) return;
+    const { records } = await readInstances(store);
+    if (!records.some(({ phase }) => phase === "running")) return;
+    await using _lock = await lockKeeping(context());
+    if ((await keeperStatus(machine))?.state !== "running") await options.startKeeper();
+  }
+
+  async function* events(signal: AbortSignal): AsyncGenerator<JackinEvent> {
+    if (journal) yield* journal.follow(signal);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { PluginContext, Runtime } from "./contracts.ts";
 import type { Host, StateStore } from "./host.ts";
 import { JackinError } from "./error.ts";
+import { forgetLedger } from "./ledger.ts";
 import { forgetInstance, readInstance, writeInstance } from "./instances.ts";
 
 /** What instances live on: the state, the runtimes, the machine. */
@@ -50,5 +51,6 @@ export async function takeDown(
 /** Removes the instance's folder and its record. */
 export async function forget(machine: Machine, instance: string): Promise<void> {
   await machine.host.files?.remove(homeOf(machine, instance));
+  await forgetLedger(machine.store, instance);
   await forgetInstance(machine.store, instance);
 }

@@ -2,6 +2,8 @@ import type { Notice, PluginContext, Runtime, RuntimeInstance, Sharer } from "./
 import { toJackinError } from "./error.ts";
 import type { InstanceRecord } from "./instances.ts";
 import { readInstances } from "./instances.ts";
+import type { LedgerAlert } from "./ledger.ts";
+import { readLedger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
 import { within } from "./within.ts";
 
@@ -110,7 +112,10 @@ export async function takeRoster(
   }
 
   async function stateOf(record: InstanceRecord): Promise<InstanceStatus> {
-    return { ...toStatus(record), state: await judge(record) };
+    const state = await judge(record);
+    const { expiresAt = record.expiresAt, alert } =
+      (state !== "stopped" && (await readLedger(store, record.instance))) || {};
+    return { ...toStatus(record), state, expiresAt, alert: alert && toAlert(alert) };
   }
 
   async function judge(record: InstanceRecord): Promise<InstanceStatus["state"]> {
@@ -125,6 +130,10 @@ export async function takeRoster(
       ? "running"
       : "stopped";
   }
+}
+
+function toAlert({ at, text, next }: LedgerAlert): Alert {
+  return { at, text, ...(next !== undefined && { next }) };
 }
 
 function unreadableNotice(instance: string): Notice {

@@ -5,6 +5,7 @@ import type { InstanceRecord } from "./instances.ts";
 import { forgetInstance, readInstance, writeInstance } from "./instances.ts";
 import type { LaunchRequest } from "./launch.ts";
 import { planLaunch, resolveLaunch } from "./launch.ts";
+import { entryOf, forgetLedger, writeLedger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
 import { homeOf, takeDown } from "./machine.ts";
 import type { Reservation } from "./reserve.ts";
@@ -75,6 +76,7 @@ export async function startInstance(
     const now = await readInstance(store, instance);
     if (now?.launcher !== record.launcher) throw ejected(instance);
     throwIfAborted(ctx.signal);
+    await writeLedger(store, instance, await entryOf(grant, host.clock.now()));
     await writeInstance(store, { ...record, phase: "running", headless: !session });
     const sharers = others.filter(
       (other) => other.mode === record.mode && other.account === record.account,
@@ -115,6 +117,7 @@ async function undo(
   if (!fresh) return;
   // A folder without a record may hold a login of an earlier time.
   if (isNew) await host.files?.remove(homeOf(machine, instance)).catch(() => undefined);
+  await forgetLedger(store, instance);
   await forgetInstance(store, instance);
 }
 

@@ -1,0 +1,62 @@
+import type { Grant, Notice, PluginContext } from "./contracts.ts";
+import { readInstance } from "./instances.ts";
+import { entryOf, readLedger, writeAlert, writeLedger } from "./ledger.ts";
+import type { Machine } from "./machine.ts";
+import { runtimeOf } from "./machine.ts";
+
+/** What became of one running instance. */
+export interface Refreshed {
+  readonly instance: string;
+  /** `updated`: it has what a launch would have now. `kept`: it has what it had, for the reason in `text`. */
+  readonly outcome: "updated" | "kept" | "failed";
+  readonly text: string;
+  /** ms since the epoch, of what it has now */
+  readonly expiresAt?: number | undefined;
+  readonly notices: readonly Notice[];
+}
+
+/**
+ * Puts a grant's files under a running agent. Only what may be replaced is, never by another account's, and never what the
+ * agent has signed in with by itself. `again` puts them there also when the ledger says that they are there.
+ */
+export async function deliver(
+  machine: Machine,
+  instance: string,
+  grant: Grant,
+  { again }: { readonly again: boolean },
+  ctx: PluginContext,
+): Promise<Refreshed> {
+  const { store, host } = machine;
+  const kept = (text: string, notices: readonly Notice[] = []): Refreshed => ({
+    instance,
+    outcome: "kept",
+    text,
+    notices,
+  });
+  const record = await readInstance(store, instance);
+  const runtime = record && runtimeOf(machine, record.runtime);
+  if (!record?.replaceable || !runtime?.putFiles)
+    return kept("it has what its launch gave it; a new launch brings more");
+  const { account } = record;
+  if (account !== undefined && grant.account !== account) {
+    const text = `it is signed in as ${account}, the host as ${grant.account ?? "somebody else"}`;
+    const next = `jackin eject ${instance}, then load it again`;
+    return kept(text, [{ level: "warning", text: `${instance}: ${text}`, next }]);
+  }
+  const entry = await entryOf(grant, host.clock.now());
+  const before = await readLedger(store, instance);
+  const { expiresAt } = grant;
+  if (!again && before?.access !== undefined && before.access === entry.access) {
+    if (before.alert?.about === "login") await writeAlert(store, instance, undefined);
+    return { ...kept("it has the login that the host has now"), expiresAt };
+  }
+  if ((await runtime.putFiles(instance, grant.files, ctx)) === "own") {
+    const text = "it has signed in by itself meanwhile, and keeps that login";
+    return kept(text, [{ level: "info", text: `${instance}: ${text}` }]);
+  }
+  const previous = before?.access === entry.access ? before?.previous : before?.access;
+  await writeLedger(store, instance, { ...entry, ...(previous !== undefined && { previous }) });
+  const { notices } = grant;
+  const text = "has the login that the host has now";
+  return { instance, outcome: "updated", text, expiresAt, notices };
+}

@@ -1,0 +1,156 @@
+/** Brings running agents each new login of their mode, by what `AuthProvider.follow` delivers. */
+import type { AuthProvider, Grant, Notice, PluginContext } from "./contracts.ts";
+import { deliver } from "./deliver.ts";
+import { eachAtMost } from "./each-at-most.ts";
+import { toJackinError } from "./error.ts";
+import { writeAlert } from "./ledger.ts";
+import type { InstanceStatus } from "./roster.ts";
+import { modeOptions, scopesOf } from "./scope.ts";
+import type { KeeperParts, Teller } from "./teller.ts";
+import { providerOf } from "./teller.ts";
+
+export interface Following extends AsyncDisposable {
+  /** Follows for these agents and for no other; resolves when each has what is known now. */
+  look(running: readonly InstanceStatus[]): Promise<void>;
+}
+
+/** Agents of one mode with the same options: they get the same. */
+interface Group {
+  readonly provider: AuthProvider;
+  readonly options: Readonly<Record<string, unknown>>;
+  members: readonly InstanceStatus[];
+  follower?: AsyncDisposable;
+  last?: Grant;
+  /** One after the other: what is brought last is the newest. */
+  bringing: Promise<void>;
+  /** What was told, and of which agent when of one: so that it is told once, until that is mended. */
+  readonly told: Map<string, string | undefined>;
+}
+
+function createGroup(
+  provider: AuthProvider,
+  options: Group["options"],
+  members: Group["members"],
+): Group {
+  return { provider, options, members, bringing: Promise.resolve(), told: new Map() };
+}
+
+/** At a time; each is a program of the runtime. */
+const atOnce = 8;
+
+export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginContext): Following {
+  const { machine, plugins } = parts;
+  const groups = new Map<string, Group>();
+  return { look, [Symbol.asyncDispose]: () => stop([...groups.keys()]) };
+
+  async function look(running: readonly InstanceStatus[]): Promise<void> {
+    const wanted = Map.groupBy(await withOptions(running), ({ key }) => key);
+    await stop([...groups.keys()].filter((key) => !wanted.has(key)));
+    for (const [key, found] of wanted) {
+      const { provider, options } = found[0]!;
+      const members = found.map(({ status }) => status);
+      const group = groups.get(key) ?? createGroup(provider, options, members);
+      group.members = members;
+      groups.set(key, group);
+      if (group.follower) await bring(group);
+      else await begin(group);
+    }
+  }
+
+  async function withOptions(running: readonly InstanceStatus[]) {
+    const { config } = await parts.config();
+    return running.flatMap((status) => {
+      const provider = providerOf(plugins, status.mode);
+      if (!provider?.follow || status.state !== "running") return [];
+      const { workspace, role, mode } = status;
+      const options = modeOptions(scopesOf(config, { workspace, role }), provider);
+      return [{ status, provider, options, key: `${mode} ${JSON.stringify(options)}` }];
+    });
+  }
+
+  async function begin(group: Group): Promise<void> {
+    try {
+      group.follower = await group.provider.follow!(
+        {
+          options: group.options,
+          async deliver(grant) {
+            group.last = grant;
+            forget(group, undefined);
+            await bring(group);
+          },
+          tell: (notice) => void tell(group, notice),
+        },
+        ctx,
+      );
+    } catch (error) {
+      const { code, message, hint } = toJackinError(error);
+      // It is tried again at the next look, and told once.
+      if (code !== "cancelled")
+        await tell(group, {
+          level: "warning",
+          text: message,
+          ...(hint !== undefined && { next: hint }),
+        });
+    }
+  }
+
+  function bring(group: Group): Promise<void> {
+    const grant = group.last;
+    const bringAll = async () => {
+      await eachAtMost(atOnce, grant ? group.members : [], async (status) => {
+        // When a newer one has come meanwhile, that one is brought.
+        if (group.last === grant) await bringOne(group, grant!, status);
+      });
+    };
+    return (group.bringing = group.bringing.then(bringAll));
+  }
+
+  async function bringOne(group: Group, grant: Grant, status: InstanceStatus): Promise<void> {
+    const { instance } = status;
+    try {
+      const { outcome, text, notices } = await deliver(
+        machine,
+        instance,
+        grant,
+        { again: false },
+        ctx,
+      );
+      if (outcome !== "updated") for (const notice of notices) await tell(group, notice, status);
+      else {
+        forget(group, instance);
+        await teller.say("updated", { level: "info", text }, [status]);
+      }
+    } catch (error) {
+      const { code, message, hint: next } = toJackinError(error);
+      if (code === "cancelled") return;
+      const text = `${instance} could not be brought the host's login: ${message}`;
+      await tell(group, { level: "warning", text, ...(next !== undefined && { next }) }, status);
+    }
+  }
+
+  async function tell(group: Group, notice: Notice, one?: InstanceStatus): Promise<void> {
+    if (group.told.has(notice.text)) return;
+    group.told.set(notice.text, one?.instance);
+    const members = one ? [one] : group.members;
+    if (notice.level === "warning") {
+      const { text, next } = notice;
+      const at = machine.host.clock.now();
+      const alert = { at, text, about: "login" as const, ...(next !== undefined && { next }) };
+      for (const { instance } of members)
+        await writeAlert(machine.store, instance, alert).catch(() => undefined);
+    }
+    await teller.say(notice.level === "warning" ? "warning" : "updated", notice, members);
+  }
+
+  function forget(group: Group, instance: string | undefined): void {
+    for (const [text, of] of group.told) if (of === instance) group.told.delete(text);
+  }
+
+  async function stop(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const group = groups.get(key);
+      groups.delete(key);
+      await group?.follower?.[Symbol.asyncDispose]();
+    }
+  }
+}

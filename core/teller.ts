@@ -1,0 +1,54 @@
+import type { AuthProvider, Notice, Plugin, PluginContext } from "./contracts.ts";
+import type { EventKind, JackinEvent, Journal } from "./journal.ts";
+import type { Machine } from "./machine.ts";
+import { runtimeOf } from "./machine.ts";
+import type { InstanceStatus } from "./roster.ts";
+import type { LoadedConfig } from "./start.ts";
+
+/** What keeping works with. */
+export interface KeeperParts {
+  readonly machine: Machine;
+  readonly plugins: readonly Plugin[];
+  readonly config: () => Promise<LoadedConfig>;
+  readonly journal: Journal | undefined;
+}
+
+/** What following and reports do with what they find. */
+export interface Teller {
+  /** Into the journal; a warning also onto the terminals of these agents and the operator's desktop. */
+  say(kind: EventKind, notice: Notice, instances: readonly InstanceStatus[]): Promise<void>;
+}
+
+export function createTeller({ machine, journal }: KeeperParts, ctx: PluginContext): Teller {
+  const { host } = machine;
+  return {
+    async say(kind, { level, text, next }, instances) {
+      const event = {
+        at: host.clock.now(),
+        kind,
+        level,
+        text,
+        ...(next !== undefined && { next }),
+      };
+      const events: JackinEvent[] =
+        instances.length === 0
+          ? [event]
+          : instances.map(({ instance }) => ({ ...event, instance }));
+      // Telling never keeps from keeping.
+      for (const each of events) await journal?.write(each).catch(() => undefined);
+      if (level !== "warning" && kind !== "healed") return;
+      const line = `jackin: ${text}${next === undefined ? "" : ` → ${next.split("\n")[0]}`}`;
+      const told = instances.map(async ({ instance, runtime }) =>
+        runtimeOf(machine, runtime).tell?.(instance, line, ctx),
+      );
+      await Promise.allSettled(told);
+      if (level === "warning") await host.notify?.("jackin", line).catch(() => undefined);
+    },
+  };
+}
+
+export function providerOf(plugins: readonly Plugin[], mode: string): AuthProvider | undefined {
+  return plugins.find(
+    (plugin): plugin is AuthProvider => plugin.kind === "auth" && plugin.mode === mode,
+  );
+}
