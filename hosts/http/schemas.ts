@@ -75,6 +75,12 @@ export const instanceStatus = v.pipe(
     image: v.optional(v.string()),
     state: v.picklist(["starting", "running", "stopped", "unknown"]),
     startedAt: v.optional(milliseconds),
+    alert: v.optional(
+      v.pipe(
+        v.object({ at: milliseconds, text: v.string(), next: v.optional(v.string()) }),
+        v.description("What the operator should know of it, until it is no longer so"),
+      ),
+    ),
   }),
   v.metadata({ ref: "Instance" }),
 ) satisfies Shows<InstanceStatus>;
@@ -92,6 +98,17 @@ export const status = v.pipe(
   v.object({
     instances: v.array(instanceStatus),
     notices: v.array(notice),
+    keeper: v.optional(
+      v.pipe(
+        v.object({
+          state: v.picklist(["running", "gone"]),
+          process: v.string(),
+          since: milliseconds,
+          keeps: v.pipe(v.number(), v.description("How many agents it keeps")),
+        }),
+        v.description("The process that keeps running agents signed in"),
+      ),
+    ),
   }),
   v.metadata({ ref: "Instances" }),
 ) satisfies Shows<Status>;

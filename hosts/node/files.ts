@@ -16,6 +16,8 @@ import { dirname, join, resolve } from "node:path";
 import { JackinError } from "../../core/index.ts";
 import type { FileStat, HostFiles, ReadOptions } from "../../core/index.ts";
 import { systemCode, toHostError } from "./host-error.ts";
+import { lockPath } from "./lock.ts";
+import { watchFolder } from "./watch.ts";
 
 export interface FilesOptions {
   readonly home: string;
@@ -23,7 +25,7 @@ export interface FilesOptions {
 }
 
 /** The file system of this machine. Each method understands `~` and throws `host-failed`. */
-export function createFiles({ home, state }: FilesOptions): HostFiles {
+export function createFiles({ home, state }: FilesOptions): Required<HostFiles> {
   const absolute = (path: string) => expandHome(path, home);
   return {
     home,
@@ -52,6 +54,8 @@ export function createFiles({ home, state }: FilesOptions): HostFiles {
     },
     rename: (from, to) => told(rename(absolute(from), absolute(to)), from, `renamed to ${to}`),
     remove: (path) => told(removeAll(absolute(path)), path, "removed"),
+    watch: (folder, changed) => watchFolder(absolute(folder), changed),
+    lock: (path, options) => lockPath(absolute(path), options),
   };
 }
 

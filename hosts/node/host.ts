@@ -1,9 +1,10 @@
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
-import type { Host } from "../../core/index.ts";
+import type { Host, HostFiles } from "../../core/index.ts";
 import { createExec } from "./exec.ts";
 import { createFiles, expandHome } from "./files.ts";
 import { createLock } from "./lock.ts";
+import { createNotify } from "./notify.ts";
 import { createProcess } from "./process.ts";
 
 export interface NodeHostOptions {
@@ -17,7 +18,7 @@ export interface NodeHostOptions {
   readonly command?: string;
 }
 
-export type NodeHost = Required<Host>;
+export type NodeHost = Required<Host> & { readonly files: Required<HostFiles> };
 
 /** This machine, on Node, Deno and Bun. Nothing is touched until it is used. */
 export function createNodeHost(options: NodeHostOptions = {}): NodeHost {
@@ -26,13 +27,15 @@ export function createNodeHost(options: NodeHostOptions = {}): NodeHost {
   const home = options.home ?? (env["HOME"] || homedir() || userInfo().homedir);
   const state = options.stateDir ?? (env["JACKIN_HOME_DIR"] || join(home, ".jackin"));
   const files = createFiles({ home, state: expandHome(state, home) });
+  const exec = createExec(env);
   return {
     platform: process.platform,
     env,
     clock: { now: () => Date.now() },
     files,
-    exec: createExec(env),
+    exec,
     process: createProcess(),
+    notify: createNotify(exec, env),
     lock: createLock(files, options.command ?? "jackin"),
   };
 }

@@ -3,11 +3,13 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cancelled, throwIfAborted } from "../../core/index.ts";
-import type { Host, HostFiles } from "../../core/index.ts";
+import type { Host, HostFiles, LockOptions } from "../../core/index.ts";
 import { systemCode, toHostError } from "./host-error.ts";
 
 /** A holder renews its lock each second; one that has not for 5 s is dead. */
-const stale = 5_000;
+const ownStale = 5_000;
+/** Claude Code 2.1.330 renews its own each 5 s and lets others wait for 60 s. */
+const foreignStale = 60_000;
 const update = 1_000;
 const poll = 75;
 
@@ -48,7 +50,21 @@ export function createLock(files: HostFiles, command: string): NonNullable<Host[
         wait(self);
         await abortable(before, signal);
       }
-      const unlock = await acquire(files, path, self, signal, wait);
+      await files.makeFolder(join(files.state, "locks"));
+      const ownerFile = `${path}.owner`;
+      const release = await acquire(path, ownStale, signal, async () =>
+        wait(await readOwner(files, ownerFile)),
+      );
+      const unlock = async () => {
+        await files.remove(ownerFile).catch(() => {}); // it only serves a message
+        await release();
+      };
+      try {
+        await files.write(ownerFile, JSON.stringify({ ...self, since: Date.now() }));
+      } catch (error) {
+        await unlock();
+        throw error;
+      }
       let given: Promise<void> | undefined;
       return { [Symbol.asyncDispose]: () => (given ??= unlock().finally(leave)) };
     } catch (error) {
@@ -58,18 +74,30 @@ export function createLock(files: HostFiles, command: string): NonNullable<Host[
   };
 }
 
-async function acquire(
-  files: HostFiles,
+/** A lock that other programs share: the folder `<path>.lock` alone, in a folder that is there. */
+export async function lockPath(
   path: string,
-  self: Owner,
+  { signal, onWait }: LockOptions,
+): Promise<AsyncDisposable> {
+  let waits = false;
+  const release = await acquire(path, foreignStale, signal, () => {
+    if (!waits) onWait?.("another program");
+    waits = true;
+  });
+  let given: Promise<void> | undefined;
+  return { [Symbol.asyncDispose]: () => (given ??= release()) };
+}
+
+/** `wait` is called each time that somebody else has it, but the first: a new holder needs a moment to write its name down. */
+async function acquire(
+  path: string,
+  stale: number,
   signal: AbortSignal,
-  wait: (owner: Owner | undefined) => void,
+  wait: () => void | Promise<void>,
 ): Promise<() => Promise<void>> {
   // Loaded late: it listens for the process's end as soon as it is imported.
   const { lock } = (await import("proper-lockfile")).default;
-  await files.makeFolder(join(files.state, "locks"));
-  const ownerFile = `${path}.owner`;
-  const lockFs = createLockFs();
+  const lockFs = createLockFs(stale);
   for (let tries = 0; ; tries++) {
     throwIfAborted(signal);
     const release = await lock(path, {
@@ -84,21 +112,13 @@ async function acquire(
     });
     if (release) {
       lockFs.held = true;
-      const unlock = async () => {
-        await files.remove(ownerFile).catch(() => {}); // it only serves a message
-        await release().catch(() => {}); // compromised, or gone with its folder: it is not ours any more
-      };
-      try {
-        throwIfAborted(signal);
-        await files.write(ownerFile, JSON.stringify({ ...self, since: Date.now() }));
-      } catch (error) {
-        await unlock();
-        throw error;
-      }
-      return unlock;
+      // Compromised, or gone with its folder: it is not ours any more.
+      const unlock = () => release().catch(() => {});
+      if (!signal.aborted) return unlock;
+      await unlock();
+      continue;
     }
-    // A new holder needs a moment to write its name down.
-    if (tries > 0) wait(await readOwner(files, ownerFile));
+    if (tries > 0) await wait();
     await sleep(poll, undefined, { signal }).catch(() => {
       throw cancelled(signal.reason);
     });
@@ -109,27 +129,27 @@ async function acquire(
  * proper-lockfile looks whether a lock is dead and removes it later, so the second of two waiters can remove the lock that the
  * first has just made. Here one waiter at a time removes, and looks again first.
  */
-function createLockFs() {
+function createLockFs(stale: number) {
   const lockFs = {
     ...fs,
     held: false,
     rmdir(path: string, done: (error: Error | null) => void) {
       if (lockFs.held) fs.rmdir(path, done);
-      else done(removeDead(path));
+      else done(removeDead(path, stale));
     },
   };
   return lockFs;
 }
 
-function removeDead(path: string): Error | null {
+function removeDead(path: string, stale: number): Error | null {
   const gate = `${path}.takeover`;
   try {
     fs.mkdirSync(gate);
   } catch {
     // Another waiter is at it, or died of it.
-    return isDead(gate) ? removeFolder(gate) : null;
+    return isDead(gate, ownStale) ? removeFolder(gate) : null;
   }
-  const failure = isDead(path) ? removeFolder(path) : null;
+  const failure = isDead(path, stale) ? removeFolder(path) : null;
   return removeFolder(gate) ?? failure;
 }
 
@@ -142,7 +162,7 @@ function removeFolder(path: string): Error | null {
   }
 }
 
-function isDead(path: string): boolean {
+function isDead(path: string, stale: number): boolean {
   const stat = fs.statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && stat.mtimeMs < Date.now() - stale;
 }

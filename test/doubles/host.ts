@@ -48,12 +48,20 @@ export interface HostDouble extends Host {
   /** What was written, made, renamed or removed, in order. */
   readonly changes: string[];
   readonly calls: ExecCall[];
+  /** What was shown on the desktop. */
+  readonly notified: (readonly [title: string, text: string])[];
+  /** Folders that are watched now, each as often as it is. */
+  readonly watched: readonly string[];
+  /** Tells those who watch a folder; `files` does so by itself, an edit of `disk` does not. */
+  fire(folder: string): void;
 }
 
 export function createHostDouble(init: HostDoubleInit = {}): HostDouble {
   const disk = new Map(Object.entries(init.files ?? {}));
   const changes: string[] = [];
   const calls: ExecCall[] = [];
+  const notified: [string, string][] = [];
+  const watches = createWatches();
   const clock = { time: init.now ?? Date.UTC(2026, 10, 25, 12), now: () => clock.time };
   const { exec } = init;
   return {
@@ -63,7 +71,13 @@ export function createHostDouble(init: HostDoubleInit = {}): HostDouble {
     disk,
     changes,
     calls,
-    ...(init.hasFiles === false ? {} : { files: filesOf(disk, changes) }),
+    notified,
+    get watched() {
+      return watches.folders();
+    },
+    fire: watches.fire,
+    notify: async (title, text) => void notified.push([title, text]),
+    ...(init.hasFiles === false ? {} : { files: filesOf(disk, changes, watches) }),
     ...(exec && {
       exec: (command, args, options = {}) => {
         const call = { command, args, options };
@@ -116,7 +130,35 @@ export function programTooSlow(command: string): JackinError {
   return new JackinError({ code: "timeout", message: `${command} took too long.` });
 }
 
-function filesOf(disk: Map<string, FileDouble>, changes: string[]): HostFiles {
+type Watches = ReturnType<typeof createWatches>;
+
+function createWatches() {
+  const all = new Set<{ readonly folder: string; readonly changed: () => void }>();
+  const fire = (folder: string) => {
+    for (const watch of [...all]) if (watch.folder === folder) watch.changed();
+  };
+  return {
+    fire,
+    /** Those who watch the folder that a path is in, or that it is. */
+    fireFor(path: string): void {
+      fire(path.slice(0, path.lastIndexOf("/")));
+      fire(path);
+    },
+    folders: () => [...all].map(({ folder }) => folder),
+    add(folder: string, changed: () => void): Disposable {
+      const watch = { folder, changed };
+      all.add(watch);
+      return { [Symbol.dispose]: () => void all.delete(watch) };
+    },
+  };
+}
+
+function filesOf(
+  disk: Map<string, FileDouble>,
+  changes: string[],
+  watches: Watches,
+): Required<HostFiles> {
+  const held = new Map<string, Promise<void>>();
   const isFolder = (path: string) => [...disk.keys()].some((key) => key.startsWith(`${path}/`));
   const follow = (path: string): string => {
     const found = disk.get(path);
@@ -156,10 +198,12 @@ function filesOf(disk: Map<string, FileDouble>, changes: string[]): HostFiles {
     async write(path, content) {
       changes.push(`write ${path}`);
       disk.set(path, content);
+      watches.fireFor(path);
     },
     async makeFolder(path) {
       changes.push(`makeFolder ${path}`);
       disk.set(path, { kind: "folder" });
+      watches.fireFor(path);
     },
     async list(path) {
       if (!isFolder(path)) throw failed(`${path} is no folder`);
@@ -171,11 +215,28 @@ function filesOf(disk: Map<string, FileDouble>, changes: string[]): HostFiles {
       const moved = disk.get(from);
       if (moved !== undefined) disk.set(to, moved);
       disk.delete(from);
+      for (const end of [from, to]) watches.fireFor(end);
     },
     async remove(path) {
       changes.push(`remove ${path}`);
       for (const key of disk.keys())
         if (key === path || key.startsWith(`${path}/`)) disk.delete(key);
+      watches.fireFor(path);
+    },
+    watch(folder, changed) {
+      if (statOf(folder)?.kind !== "folder") throw failed(`${folder} is no folder`);
+      return watches.add(folder, changed);
+    },
+    async lock(path, { signal }) {
+      while (held.has(path)) await untilAborted(signal, () => held.get(path)!);
+      const free = Promise.withResolvers<void>();
+      held.set(path, free.promise);
+      return {
+        async [Symbol.asyncDispose]() {
+          if (held.get(path) === free.promise) held.delete(path);
+          free.resolve();
+        },
+      };
     },
   };
 }
