@@ -15,6 +15,8 @@ export type HostLogin =
       readonly accessOnly: Secret;
       readonly expiresAt: number | undefined;
       readonly renewable: boolean;
+      /** Whose it is; not in every version's file. */
+      readonly accountId: string | undefined;
     }
   | { readonly state: "missing"; readonly text: string }
   | {
@@ -85,6 +87,8 @@ const storedSchema = v.looseObject({
       scopes: v.pipe(v.array(v.string()), v.minLength(1)),
       subscriptionType: v.nullish(v.string()),
       rateLimitTier: v.nullish(v.string()),
+      /** Since 2.1.330, in what `claude auth login` writes; a renewal keeps it. */
+      accountUuid: v.nullish(v.string()),
     }),
   ),
 });
@@ -126,6 +130,7 @@ function judge(text: string, where: string, place: LoginPlace, ctx: PluginContex
     accessOnly: ctx.secret(JSON.stringify(accessOnly)),
     expiresAt: believable(login.expiresAt, ctx.host.clock.now()),
     renewable,
+    accountId: login.accountUuid ?? undefined,
   };
 }
 
@@ -146,7 +151,7 @@ async function shortHash(path: string): Promise<string> {
   return Array.from(hash.slice(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });

@@ -1,10 +1,13 @@
 import * as v from "valibot";
 import { throwIfAborted } from "../../core/index.ts";
 import type { AuthProvider, Grant, Health, HealthRequest, Notice } from "../../core/index.ts";
+import { followLogin } from "./follow.ts";
 import { readHostLogin } from "./host-login.ts";
+import type { HostLogin } from "./host-login.ts";
 import { credentialsFile, findLogin } from "./login-place.ts";
 import { readFreshLogin, runsOut, toDate } from "./renew.ts";
-import { noticeSharers, readAccount } from "./sharing.ts";
+import { recover } from "./recover.ts";
+import { isOf, noticeSharers, readAccount } from "./sharing.ts";
 
 const optionsSchema = v.strictObject({
   /**
@@ -32,7 +35,6 @@ export function authSync(): AuthProvider {
     async grant(request, ctx) {
       const { options, place } = await begin(request, ctx);
       const { login, notices } = await readFreshLogin(place, ctx);
-      const line = "claude auth: forwarded host session (sync)";
       if (login.state !== "usable") {
         const kept: Notice = {
           level: "warning",
@@ -42,20 +44,24 @@ export function authSync(): AuthProvider {
         return { line, login: "own", files: [], env: {}, notices: [kept] };
       }
       const copies = options.refresh === "container";
-      const account = await readAccount(place, ctx);
+      const noted = await readAccount(place, ctx);
+      const account = isOf(login, noted) ? noted?.name : undefined;
       const sharing = await noticeSharers(request, account, copies, place, ctx);
-      const content = copies ? login.whole : login.accessOnly;
-      return {
-        line,
-        login: "forwarded",
-        files: [{ name: credentialsFile, content }],
-        // A whole copy has a renewal chain of its own by now.
-        replaceable: !copies,
-        env: {},
-        notices: [...notices, ...sharing],
-        ...known(account, login.expiresAt),
-      };
+      return toGrant(login, account, copies, [...notices, ...sharing]);
     },
+
+    async follow(request, ctx) {
+      const { place } = await begin(request, ctx);
+      return await followLogin(
+        place,
+        // Whoever follows has an access-only login, also when the configuration says otherwise by now.
+        (login, account) => toGrant(login, account?.name, false, []),
+        request,
+        ctx,
+      );
+    },
+
+    recover,
 
     async health(request, ctx) {
       const { place } = await begin(request, ctx);
@@ -64,7 +70,7 @@ export function authSync(): AuthProvider {
       if (login.state === "unusable") return { state: "bad", text: login.text, next: login.next };
       const now = ctx.host.clock.now();
       const { expiresAt } = login;
-      const rest = known(await readAccount(place, ctx), expiresAt);
+      const rest = known((await readAccount(place, ctx))?.name, expiresAt);
       if (expiresAt === undefined) return { state: "good", text: "the host is signed in", ...rest };
       const text = `the host's login ${expiresAt > now ? "is valid until" : "expired at"} ${toDate(expiresAt)}`;
       if (!runsOut(login, now)) return { state: "good", text, ...rest };
@@ -76,6 +82,27 @@ export function authSync(): AuthProvider {
           }
         : { state: "bad", text: `${text} and cannot be renewed`, next: place.signIn, ...rest };
     },
+  };
+}
+
+const line = "claude auth: forwarded host session (sync)";
+
+function toGrant(
+  login: HostLogin & { readonly state: "usable" },
+  account: string | undefined,
+  copies: boolean,
+  notices: readonly Notice[],
+): Grant {
+  const content = copies ? login.whole : login.accessOnly;
+  return {
+    line,
+    login: "forwarded",
+    files: [{ name: credentialsFile, content }],
+    // A whole copy has a renewal chain of its own by now.
+    replaceable: !copies,
+    env: {},
+    notices,
+    ...known(account, login.expiresAt),
   };
 }
 

@@ -49,7 +49,7 @@ export function toDate(ms: number): string {
 }
 
 /** Answers why it could not be asked. `claude auth status` renews an expired login without a model call (2.1.330). */
-async function askToRenew(
+export async function askToRenew(
   place: LoginPlace,
   { host, signal }: PluginContext,
 ): Promise<{ readonly why: string; readonly next?: string | undefined } | undefined> {

@@ -1,16 +1,25 @@
 import { JackinError, throwIfAborted } from "../../core/index.ts";
 import type { GrantRequest, Notice, PluginContext } from "../../core/index.ts";
+import type { HostLogin } from "./host-login.ts";
 import type { LoginPlace } from "./login-place.ts";
 
 /** bytes; the file also holds the history of every project */
 const largestAccountFile = 32 * 1024 * 1024;
 
+export interface Account {
+  /** As a person would say it. */
+  readonly name: string;
+  readonly id: string | undefined;
+}
+
 /** Who is signed in on the host, as Claude Code noted it. Not knowing it stops nothing. */
 export async function readAccount(
   place: LoginPlace,
   ctx: PluginContext,
-): Promise<string | undefined> {
-  let account: { emailAddress?: unknown; organizationName?: unknown } | undefined;
+): Promise<Account | undefined> {
+  let account:
+    | { emailAddress?: unknown; organizationName?: unknown; accountUuid?: unknown }
+    | undefined;
   try {
     const text = await place.files.read(place.account, { maxBytes: largestAccountFile });
     if (text !== undefined) account = JSON.parse(text)?.oauthAccount ?? undefined;
@@ -21,10 +30,18 @@ export async function readAccount(
   const email = account?.emailAddress;
   const organization = account?.organizationName;
   if (typeof email !== "string" || email === "") return undefined;
+  const id = typeof account?.accountUuid === "string" ? account.accountUuid : undefined;
   // A private account's organization is "<email>'s Organization" and says nothing more.
-  return typeof organization !== "string" || organization === "" || organization.includes(email)
-    ? email
-    : `${email} (${organization})`;
+  const isPrivate =
+    typeof organization !== "string" || organization === "" || organization.includes(email);
+  return { name: isPrivate ? email : `${email} (${organization})`, id };
+}
+
+/** Signing in writes the login first and whose it is a moment later (2.1.330): between the two they do not belong together. */
+export function isOf(login: HostLogin, account: Account | undefined): boolean {
+  if (login.state !== "usable" || login.accountId === undefined || account?.id === undefined)
+    return true;
+  return login.accountId === account.id;
 }
 
 /** Says who else uses the login. As whole copies they log each other out, so that is a warning that names them. */

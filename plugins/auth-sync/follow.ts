@@ -1,0 +1,141 @@
+import { createBell, JackinError, throwIfAborted } from "../../core/index.ts";
+import type { FollowRequest, Grant, Notice, PluginContext } from "../../core/index.ts";
+import { pause, readHostLogin } from "./host-login.ts";
+import type { HostLogin } from "./host-login.ts";
+import type { LoginPlace } from "./login-place.ts";
+import { createRenewal } from "./renewal.ts";
+import type { Account } from "./sharing.ts";
+import { isOf, readAccount } from "./sharing.ts";
+
+/** ms. How often the login is looked at although nothing was heard of it. */
+const pace = {
+  /** Where changes of files are told; it also bounds how long a jump of the clock goes unnoticed. */
+  watched: 60_000,
+  /** The Keychain tells nobody, and each look starts a program. */
+  keychain: 10_000,
+  polled: 2_000,
+};
+/**
+ * ms. A login that does not say whose it is, and is another than before, is looked at again after that: signing in writes it
+ * first and who it is afterwards. A renewal that comes that much later harms nobody.
+ */
+const settling = 1_000;
+/** How often one that is not of the account that is noted is looked at again before that is told. */
+const patience = 20;
+
+interface Reading {
+  readonly login: HostLogin;
+  readonly account: Account | undefined;
+  /** Tells one reading from another. */
+  readonly key: string;
+  /** When the files were written; undefined where that does not tell. */
+  readonly stamp: string | undefined;
+}
+
+type Usable = HostLogin & { readonly state: "usable" };
+type ToGrant = (login: Usable, account: Account | undefined) => Grant;
+
+/**
+ * Delivers the host's login now and at each change, without what could renew it. One that is hollow, torn or missing is told
+ * and not delivered. When it runs out and nobody renews it, the host's own claude is asked to.
+ */
+export async function followLogin(
+  place: LoginPlace,
+  toGrant: ToGrant,
+  request: FollowRequest,
+  ctx: PluginContext,
+): Promise<AsyncDisposable> {
+  const ended = new AbortController();
+  const signal = AbortSignal.any([ctx.signal, ended.signal]);
+  const own = { ...ctx, signal };
+  const renewal = createRenewal(place, own);
+  const bell = createBell();
+  let last: Reading | undefined;
+  const watching = watchPlace(place, bell.ring);
+  const running = loop().catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+      watching?.[Symbol.dispose]();
+      await running.catch(() => undefined);
+    },
+  };
+
+  async function loop(): Promise<void> {
+    let seen: string | undefined;
+    for (;;) {
+      const { login, account, key } = await readSettled(seen);
+      if (key !== seen) {
+        if (!isOf(login, account)) request.tell(foreign(place));
+        else if (login.state === "usable") await request.deliver(toGrant(login, account));
+        else {
+          const next = login.state === "missing" ? place.signIn : login.next;
+          const text = `${login.text}; running agents keep the last good one`;
+          request.tell({ level: "warning", text, next });
+        }
+        seen = key;
+      }
+      const due = await renewal.look(login, request);
+      if (due > 0) await bell.wait(Math.min(due, paceOf()), signal);
+      throwIfAborted(signal);
+    }
+  }
+
+  /** A login that has changed is believed when it is known, or has stayed, the noted account's. */
+  async function readSettled(seen: string | undefined): Promise<Reading> {
+    let found = await read();
+    for (let tries = 0; found.key !== seen && tries < patience; tries++) {
+      const { login, account } = found;
+      if (login.state !== "usable") return found;
+      const isKnown = login.accountId !== undefined || account === undefined || seen === undefined;
+      if (isKnown && isOf(login, account)) return found;
+      await pause(settling, signal);
+      const again = await read();
+      if (again.key === found.key && isOf(again.login, again.account)) return again;
+      found = again;
+    }
+    return found;
+  }
+
+  async function read(): Promise<Reading> {
+    const stamp = ctx.host.platform === "darwin" ? undefined : await stampOf(place);
+    if (last && stamp !== undefined && stamp === last.stamp) return last;
+    const login = await readHostLogin(place, own);
+    const account = await readAccount(place, own);
+    // Lives in this process only, and tells one login from another.
+    const what = login.state === "usable" ? login.accessOnly.reveal() : login.text;
+    const key = `${login.state} ${account?.id ?? account?.name} ${what}`;
+    return (last = { login, account, key, stamp });
+  }
+
+  function paceOf(): number {
+    if (ctx.host.platform === "darwin") return pace.keychain;
+    return watching ? pace.watched : pace.polled;
+  }
+}
+
+/** Undefined where nobody tells, or there is no folder to listen at yet. */
+function watchPlace({ files, credentials }: LoginPlace, ring: () => void): Disposable | undefined {
+  try {
+    return files.watch?.(folderOf(credentials), ring);
+  } catch (error) {
+    if (error instanceof JackinError) return undefined;
+    throw error;
+  }
+}
+
+async function stampOf({ files, credentials, account }: LoginPlace): Promise<string> {
+  const stats = await Promise.all([files.stat(credentials), files.stat(account)]);
+  return stats.map((stat) => `${stat?.changedAt}/${stat?.size}`).join(" ");
+}
+
+function foreign({ credentials, account, signIn }: LoginPlace): Notice {
+  const text = `the host's login ${credentials} is of another account than ${account} says; it is not given to agents`;
+  return { level: "warning", text, next: signIn };
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
