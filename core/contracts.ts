@@ -62,7 +62,7 @@ export interface AuthProvider {
   /** What helps an agent of this mode that was refused; undefined leaves it to the core. */
   recover?(failure: AuthFailure): Notice | undefined;
   /** Signs in, on the operator's terminal, by the operator's own `claude`. */
-  signIn?(request: HealthRequest, ctx: PluginContext): Promise<Health>;
+  signIn?(request: SignInRequest, ctx: PluginContext): Promise<Health>;
   signOut?(request: HealthRequest, ctx: PluginContext): Promise<Health>;
 }
 
@@ -76,6 +76,11 @@ export interface FollowRequest extends HealthRequest {
 export interface HealthRequest {
   /** `[claude.<mode>]` of all scopes, key by key, checked by the provider's schema. */
   readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface SignInRequest extends HealthRequest {
+  /** Asked before another account takes the place of the one that was signed in; false leaves all as it was. */
+  mayReplace?(from: string, to: string): Promise<boolean>;
 }
 
 export interface GrantRequest extends HealthRequest {

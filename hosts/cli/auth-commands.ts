@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { EffectiveMode, Health, ModeHealth } from "../../core/index.ts";
+import { registerAuthLogin } from "./auth-login.ts";
 import type { CommandDeps } from "./command.ts";
 import { commandGroup } from "./command.ts";
 import { createPaint, harmless, nextLines, table, validity } from "./show.ts";
@@ -27,6 +28,7 @@ export function registerAuthCommands(program: Command, deps: CommandDeps): void 
     .description("Show the health of each mode's credential; exit code 3 when one in use is bad.")
     .option("--json", "print a JSON array")
     .action((flags: JsonFlag) => authStatus(deps, flags));
+  registerAuthLogin(auth, deps);
 
   commandGroup(
     commandGroup(program, "config", "show and change the configuration").helpGroup("Setup:"),

@@ -31,7 +31,7 @@ export function registerLoad(
     .usage("[WORKSPACE|DIR] [OPTIONS] [-- CLAUDE ARGS...]")
     .argument("[workspace|dir]", "a workspace of the configuration, or a folder")
     .option("-r, --role <role>", "with the image and environment of [roles.<role>]")
-    .option("-a, --auth <mode>", "how the agent is signed in: sync, token or ignore")
+    .option("-a, --auth <mode>", "how the agent is signed in: sync, session, token or ignore")
     .option("--runtime <runtime>", "where it runs: docker, or local (nothing is isolated)")
     .option("-i, --image <image>", "this image instead of jackin's own")
     .option("-d, --detach", "leave it running; prints the instance's name")

@@ -107,6 +107,7 @@ const builtIn = [
   "auth-sync",
   "auth-ignore",
   "auth-token",
+  "auth-session",
   "secret-env",
   "secret-1password",
   "runtime-docker",

@@ -32,7 +32,9 @@ export function testAuthProvider(name: string, suite: AuthSuite): void {
     it("grants with the exact line of its mode", async () => {
       const { grant } = await granted(suite);
       expect(grant.line).toBe(suite.line);
-      expect(["forwarded", "own"]).toContain(grant.login);
+      expect(["forwarded", "shared", "own"]).toContain(grant.login);
+      if (grant.login === "shared") expect(grant.folder).toMatch(/^\//);
+      else expect(grant).not.toHaveProperty("folder");
       if (grant.login === "own") expect([grant.files, grant.env]).toEqual([[], {}]);
       for (const notice of grant.notices) {
         expect(["info", "warning"]).toContain(notice.level);

@@ -5,10 +5,11 @@ import { parseConfig } from "../../core/index.ts";
 import type { AuthProvider } from "../../core/index.ts";
 import { toConfigJsonSchema } from "../../hosts/node/config-schema.ts";
 import { authIgnore } from "../../plugins/auth-ignore/index.ts";
+import { authSession } from "../../plugins/auth-session/index.ts";
 import { authSync } from "../../plugins/auth-sync/index.ts";
 import { authToken } from "../../plugins/auth-token/index.ts";
 
-const providers = [authSync(), authIgnore(), authToken()];
+const providers = [authSync(), authIgnore(), authToken(), authSession()];
 const shipped = JSON.parse(
   readFileSync(new URL("../../docs/config.schema.json", import.meta.url), "utf8"),
 );
