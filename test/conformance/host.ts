@@ -3,9 +3,10 @@
  * does not exist yet; the suite removes it. Nothing of Node is imported, so any runtime with a POSIX machine can run it.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Host } from "../../core/index.ts";
+import type { Host, HostFiles } from "../../core/index.ts";
 
-type Machine = Required<Pick<Host, "files" | "exec" | "lock" | "process">> & Host;
+type Machine = Required<Pick<Host, "exec" | "lock" | "process" | "notify">> &
+  Host & { readonly files: Required<HostFiles> };
 
 const never = new AbortController().signal;
 const maxBytes = 1_000_000;
@@ -176,6 +177,81 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
 
     it("knows the operator's home as ~", async () => {
       expect(await host.files.resolve("~")).toBe(await host.files.resolve(host.files.home));
+    });
+  });
+
+  describe(`${name}: watching a folder`, patience, () => {
+    let calls = 0;
+    const watch = (path: string) => host.files.watch(path, () => calls++);
+    /** What happens is seen: `calls` says that something was called since, however often. */
+    const seen = async (act: () => Promise<unknown>) => {
+      calls = 0;
+      await act();
+      await expect.poll(() => calls, patience).toBeGreaterThan(0);
+      await calm();
+    };
+    /** No call is under way any more: one for the marker has come, and none after it. */
+    const calm = async () => {
+      for (let before = -1; before !== calls;) {
+        before = calls;
+        await sh("sleep 0.05");
+      }
+    };
+    beforeEach(() => host.files.makeFolder(at("in")));
+
+    it("sees files that are written, in place or not, renamed and removed", async () => {
+      using _watch = watch(at("in"));
+      await seen(() => host.files.write(at("in/a"), "1"));
+      await seen(() => host.files.write(at("in/a"), "2"));
+      await seen(() => sh(`printf 3 > "$1"`, at("in/a")));
+      await seen(() => sh(`printf 4 >> "$1"`, at("in/a")));
+      await seen(() => host.files.rename(at("in/a"), at("out")));
+      await seen(() => host.files.rename(at("out"), at("in/b")));
+      await seen(() => host.files.remove(at("in/b")));
+    });
+
+    it("misses nothing of what comes right after it was asked", async () => {
+      calls = 0;
+      using _watch = watch(at("in"));
+      await sh(`printf 1 > "$1"`, at("in/a"));
+      await expect.poll(() => calls, patience).toBeGreaterThan(0);
+    });
+
+    it("goes on when the folder is removed and made again, or another takes its place", async () => {
+      using _watch = watch(at("in"));
+      await seen(() => sh(`rmdir "$1" && mkdir "$1"`, at("in")));
+      await seen(() => host.files.write(at("in/a"), "1"));
+      await sh(`mkdir "$1/new" && mv "$1/in" "$1/old" && mv "$1/new" "$1/in"`, folder);
+      await seen(() => host.files.write(at("in/a"), "2"));
+      await seen(() => host.files.remove(at("in")));
+      await seen(async () => host.files.makeFolder(at("in")));
+      await seen(() => host.files.write(at("in/a"), "3"));
+    });
+
+    it("is silent while nothing happens, and after its end", async () => {
+      const first = watch(at("in"));
+      using _second = watch(at("in"));
+      await calm();
+      calls = 0;
+      await host.files.read(at("in/a"), { maxBytes });
+      await host.files.list(at("in"));
+      await host.files.write(at("elsewhere"), "1");
+      await calm();
+      expect(calls).toBe(0);
+      first[Symbol.dispose]();
+      first[Symbol.dispose]();
+      await seen(() => host.files.write(at("in/a"), "1"));
+      _second[Symbol.dispose]();
+      calls = 0;
+      await host.files.write(at("in/a"), "2");
+      await calm();
+      expect(calls).toBe(0);
+    });
+
+    it("refuses what is not there", () => {
+      expect(() => watch(at("nowhere"))).toThrow(
+        expect.objectContaining(hostFailed(/nowhere cannot be watched: nothing is there/)),
+      );
     });
   });
 
@@ -397,6 +473,75 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
     });
   });
 
+  describe(`${name}: locks that other programs share`, patience, () => {
+    beforeEach(() => host.files.makeFolder(folder));
+    const path = () => at(".oauth_refresh");
+    const isLocked = async () => (await host.files.stat(`${path()}.lock`)) !== undefined;
+
+    it("lets one in at a time, and leaves nothing behind", async () => {
+      let inside = 0;
+      await Promise.all(
+        Array.from({ length: 5 }, async () => {
+          await using _lock = await host.files.lock(path(), { signal: never });
+          expect(++inside).toBe(1);
+          expect(await isLocked()).toBe(true);
+          await sh("true");
+          inside--;
+        }),
+      );
+      expect(await host.files.list(folder)).toEqual([]);
+    });
+
+    it("waits for another program's, says so once, and stops waiting when cancelled", async () => {
+      await sh(`mkdir "$1.lock"`, path());
+      const stop = new AbortController();
+      let waits = 0;
+      const cancelled = host.files.lock(path(), {
+        signal: stop.signal,
+        onWait: () => (waits++, stop.abort()),
+      });
+      await expect(cancelled).rejects.toMatchObject({ code: "cancelled" });
+      expect(waits).toBe(1);
+      const waiting = host.files.lock(path(), {
+        signal: never,
+        onWait: () => void sh(`rmdir "$1.lock"`, path()),
+      });
+      const lock = await waiting;
+      await lock[Symbol.asyncDispose]();
+      await lock[Symbol.asyncDispose]();
+      expect(await isLocked()).toBe(false);
+    });
+
+    it("takes over from a program that died, not from one that is only slow", async () => {
+      // 60 s are Claude Code's own limit (2.1.330).
+      const aged = (seconds: number) =>
+        sh(
+          `mkdir -p "$1.lock" && touch -d "@$(($(date +%s) - $2))" "$1.lock"`,
+          path(),
+          String(seconds),
+        );
+      await aged(30);
+      const stop = new AbortController();
+      const slow = host.files.lock(path(), { signal: stop.signal, onWait: () => stop.abort() });
+      await expect(slow).rejects.toMatchObject({ code: "cancelled" });
+      await aged(90);
+      await (await host.files.lock(path(), { signal: never }))[Symbol.asyncDispose]();
+      expect(await isLocked()).toBe(false);
+    });
+
+    it("says why it cannot", async () => {
+      await expect(host.files.lock(at("no/such"), { signal: never })).rejects.toMatchObject(
+        hostFailed(/no\/such.lock cannot be locked: nothing is there/),
+      );
+    });
+  });
+
+  describe(`${name}: notifications`, patience, () => {
+    it("are no trouble, whatever is said and whether anybody can show it", async () => {
+      for (const text of ["", "-x", "a\0b", "x".repeat(300_000)]) await host.notify("jackin", text);
+    });
+  });
+
   describe(`${name}: processes`, patience, () => {
     it("tells a process that runs from one that is gone", async () => {
       expect(host.process.id).toBe(host.process.id);
@@ -413,8 +558,8 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
 }
 
 function toMachine(host: Host): Machine {
-  const { files, exec, lock, process } = host;
-  if (!files || !exec || !lock || !process)
+  const { files, exec, lock, process, notify } = host;
+  if (!files?.watch || !files.lock || !exec || !lock || !process || !notify)
     throw new Error("This suite needs a host with a machine.");
-  return { ...host, files, exec, lock, process };
+  return { ...host, files: files as Required<HostFiles>, exec, lock, process, notify };
 }

@@ -135,7 +135,8 @@ type Watches = ReturnType<typeof createWatches>;
 function createWatches() {
   const all = new Set<{ readonly folder: string; readonly changed: () => void }>();
   const fire = (folder: string) => {
-    for (const watch of [...all]) if (watch.folder === folder) watch.changed();
+    // Those that are there now: one that begins while another is told has not missed this.
+    for (const { changed } of Array.from(all).filter((watch) => watch.folder === folder)) changed();
   };
   return {
     fire,
@@ -168,7 +169,8 @@ function filesOf(
     const found = disk.get(path);
     const rest = { size: 0, mode: 0o600, uid: 1000, changedAt: 0 };
     if (found === undefined) return isFolder(path) ? { kind: "folder", ...rest } : undefined;
-    if (typeof found === "string") return { kind: "file", ...rest, size: byteLength(found) };
+    if (typeof found === "string")
+      return { kind: "file", ...rest, size: byteLength(found), changedAt: stampOf(found) };
     if ("link" in found) return { kind: "link", ...rest };
     return { kind: "kind" in found ? found.kind : "file", ...rest };
   };
@@ -243,6 +245,13 @@ function filesOf(
 
 function failed(message: string): JackinError {
   return new JackinError({ code: "host-failed", message });
+}
+
+/** Another content counts as written at another time. */
+function stampOf(text: string): number {
+  let stamp = 0;
+  for (const char of text) stamp = (stamp * 31 + char.codePointAt(0)!) % 1e12;
+  return stamp;
 }
 
 function byteLength(text: string): number {
