@@ -14,7 +14,7 @@ export function registerConfigCommands(program: Command, deps: CommandDeps): voi
     .command("set")
     .summary("choose how agents are signed in")
     .description("Set the mode of all launches, of a workspace, a role, or a role in a workspace.")
-    .argument("[mode]", "sync, ignore or token")
+    .argument("[mode]", "sync, session, token or ignore")
     .option("-w, --workspace <workspace>", "for this workspace only")
     .option("-r, --role <role>", "for this role only")
     .addHelpText("after", authExamples)

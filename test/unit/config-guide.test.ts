@@ -8,6 +8,7 @@ import { run } from "../../hosts/cli/run.ts";
 import { checkConfig } from "../../hosts/node/config-file.ts";
 import { toDocument } from "../../hosts/node/config-layout.ts";
 import { authIgnore } from "../../plugins/auth-ignore/index.ts";
+import { authSession } from "../../plugins/auth-session/index.ts";
 import { authSync } from "../../plugins/auth-sync/index.ts";
 import { authToken } from "../../plugins/auth-token/index.ts";
 
@@ -43,6 +44,7 @@ describe("docs/configuration.md", () => {
       authSync(),
       authIgnore(),
       authToken(),
+      authSession(),
     ]);
     expect(notices).toEqual([]);
   });
