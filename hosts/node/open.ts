@@ -1,8 +1,9 @@
 import { dirname, join } from "node:path";
 import { createJackin, createRedactor, JackinError } from "../../core/index.ts";
-import type { Host, HostFiles, Jackin, Plugin, Redactor } from "../../core/index.ts";
+import type { Host, HostFiles, Jackin, Journal, Plugin, Redactor } from "../../core/index.ts";
 import { configPathOf, readConfig, readPluginTables } from "./config-file.ts";
 import { createNodeHost } from "./host.ts";
+import { createJournal } from "./journal.ts";
 import { openPlugins } from "./plugins.ts";
 import { createFileStore } from "./store.ts";
 
@@ -16,6 +17,8 @@ export interface OpenOptions {
   readonly redactor?: Redactor | undefined;
   /** What those are told who wait for a lock of ours, e.g. `jackin load`. No secrets. */
   readonly command?: string | undefined;
+  /** How a process is started that keeps agents signed in when this one has ended; without it none is. */
+  readonly startKeeper?: (() => Promise<void>) | undefined;
 }
 
 export type FilesHost = Host & { readonly files: HostFiles };
@@ -25,6 +28,8 @@ export interface OpenedJackin {
   readonly host: FilesHost;
   /** The configuration file, which may not be there yet. */
   readonly configPath: string;
+  /** Undefined where the host cannot watch files or lock them. */
+  readonly journal?: Journal | undefined;
 }
 
 /**
@@ -47,11 +52,15 @@ export async function openJackin(options: OpenOptions = {}): Promise<OpenedJacki
   const builtIn = options.plugins ?? (await openBuiltIn());
   const own = await strangersOf(files, configPath, builtIn, options.signal);
   const plugins = [...builtIn, ...own.plugins];
+  const redactor = options.redactor ?? createRedactor();
+  const journal = journalOf(host, redactor);
   const jackin = createJackin({
     host,
     plugins,
     store: createFileStore(join(files.state, "store")),
-    redactor: options.redactor ?? createRedactor(),
+    redactor,
+    ...(journal && { journal }),
+    ...(options.startKeeper && { startKeeper: options.startKeeper }),
     async config() {
       const read = readConfig(files, configPath, plugins);
       if (own.failure !== undefined)
@@ -59,11 +68,21 @@ export async function openJackin(options: OpenOptions = {}): Promise<OpenedJacki
       return await read;
     },
   });
-  return { jackin, host, configPath };
+  return { jackin, host, configPath, journal };
 }
 
 function hasFiles(host: Host): host is FilesHost {
   return host.files !== undefined;
+}
+
+function journalOf({ files, lock }: FilesHost, redactor: Redactor): Journal | undefined {
+  const { watch } = files;
+  if (!watch || !lock) return undefined;
+  return createJournal({
+    files: { ...files, watch },
+    lock,
+    redact: (text) => redactor.redact(text),
+  });
 }
 
 async function strangersOf(
