@@ -3,6 +3,7 @@ import { createHostDouble, programMissing } from "../test/doubles/host.ts";
 import type { ExecScript } from "../test/doubles/host.ts";
 import { createStoreDouble } from "../test/doubles/store.ts";
 import { createRuntimeDouble } from "../test/doubles/runtime.ts";
+import type { AuthProvider } from "./index.ts";
 import { createJackin, doctor, JackinError } from "./index.ts";
 
 const checkOf = async (exec: ExecScript) => {
@@ -41,4 +42,25 @@ it("finds only the default runtime's absence bad", async () => {
     { name: "runtime first", state: "bad", text: "not here", next: "install it" },
     { name: "runtime second", state: "warning", text: "not here", next: "install it" },
   ]);
+});
+
+it("wants a login only of the modes that are in use", async () => {
+  const modeOf = (mode: string): AuthProvider => ({
+    kind: "auth",
+    name: `auth-${mode}`,
+    mode,
+    grant: () => Promise.reject(new Error("not asked")),
+    health: async () => ({ state: mode === "good" ? "good" : "bad", text: mode }),
+  });
+  const shown = async (auth_forward: string) => {
+    const jackin = createJackin({
+      host: createHostDouble(),
+      plugins: ["sync", "idle", "good"].map(modeOf),
+      store: createStoreDouble(),
+      config: async () => ({ config: { claude: { auth_forward } }, notices: [] }),
+    });
+    return (await doctor(jackin)).map(({ name }) => name).filter((name) => name.startsWith("mode"));
+  };
+  expect(await shown("idle")).toEqual(["mode idle", "mode good"]);
+  expect(await shown("copy")).toEqual(["mode sync", "mode good"]);
 });

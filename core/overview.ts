@@ -76,8 +76,15 @@ export async function doctor(jackin: Jackin, call: CallOptions = {}): Promise<re
   const modes = async (): Promise<Check[]> => {
     // Options cannot be read from a configuration that is at fault, which has its own line.
     if ((await configuration).state === "bad") return [];
+    const modesNow = effectiveModes((await jackin.config()).config);
+    const used = new Set(modesNow.map(({ mode }) => (mode === "copy" ? "sync" : mode)));
     const all = await authHealth(jackin, call);
-    return all.flatMap(({ mode, health }) => (health ? [{ name: `mode ${mode}`, ...health }] : []));
+    // What nobody uses may lack its login.
+    return all.flatMap(({ mode, health }) =>
+      health && (used.has(mode) || health.state === "good")
+        ? [{ name: `mode ${mode}`, ...health }]
+        : [],
+    );
   };
   const runtimes = ofKind(jackin.plugins, "runtime").map(async (runtime, index): Promise<Check> => {
     const health = await healthOf(jackin, call, runtime.name, 20_000, async (ctx) => {

@@ -84,7 +84,7 @@ export async function startInstance(
     const launched: Launched = {
       instance: { ...toStatus(record), state: "running" },
       line: grant.line,
-      sharedWith: grant.login === "forwarded" ? sharers.map((other) => other.instance) : [],
+      sharedWith: grant.login === "own" ? [] : sharers.map((other) => other.instance),
       notices: [
         notices,
         plan.notices,
