@@ -36,6 +36,8 @@ export interface Health {
   readonly account?: string;
   /** ms since the epoch */
   readonly expiresAt?: number;
+  /** Of a mode: what it has to give now, by fingerprints. */
+  readonly credential?: Credential;
 }
 
 // ---- authentication ---------------------------------------------------------------------------------------------

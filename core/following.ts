@@ -139,7 +139,7 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
       for (const { instance } of members)
         await writeAlert(machine.store, instance, alert).catch(() => undefined);
     }
-    await teller.say(notice.level === "warning" ? "warning" : "updated", notice, members);
+    await teller.say(notice.level === "warning" ? "warning" : "keeper", notice, members);
   }
 
   function forget(group: Group, instance: string | undefined): void {

@@ -16,6 +16,7 @@ export type {
   Scope,
   WorkspaceConfig,
 } from "./config.ts";
+export type { Drift, DriftState } from "./drift.ts";
 export { cancelled, errorCodes, JackinError, throwIfAborted, toJackinError } from "./error.ts";
 export type { ErrorCode, JackinErrorInit } from "./error.ts";
 export { looksSecret } from "./environment.ts";

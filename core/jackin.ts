@@ -2,6 +2,8 @@ import type { Plugin, PluginContext } from "./contracts.ts";
 import type { Host, StateStore } from "./host.ts";
 import { keeperStatus, lockKeeping } from "./claim.ts";
 import type { Refreshed } from "./deliver.ts";
+import type { Drift } from "./drift.ts";
+import { lookAtDrift } from "./drifts.ts";
 import { JackinError, throwIfAborted, toJackinError } from "./error.ts";
 import { readInstances } from "./instances.ts";
 import type { JackinEvent, Journal } from "./journal.ts";
@@ -70,6 +72,8 @@ export interface Jackin extends Pick<JackinOptions, "host" | "plugins" | "config
   exile(call?: CallOptions): Promise<readonly string[]>;
   /** Gives running instances, all or one, the login that a launch would give them now. */
   refresh(instance?: string, call?: CallOptions): Promise<readonly Refreshed[]>;
+  /** How what running agents hold compares with what their mode has to give now. */
+  drift(call?: CallOptions): Promise<readonly Drift[]>;
   /** Forgets the state of an instance, or of all instances of a workspace. Throws `conflict` while one runs. */
   purge(target: string, call?: CallOptions): Promise<readonly string[]>;
   /**
@@ -102,6 +106,7 @@ export function createJackin(options: JackinOptions): Jackin {
     eject,
     exile,
     refresh,
+    drift,
     purge,
     keep,
     ensureKept,
@@ -239,6 +244,14 @@ export function createJackin(options: JackinOptions): Jackin {
         hint: `jackin load ${named[0]!.workspace ?? named[0]!.workdir}`,
       });
     return refreshInstances(machine, running, all.instances, { config: current, plugins }, ctx);
+  }
+
+  async function drift(call: CallOptions = {}): Promise<readonly Drift[]> {
+    const ctx = context(call);
+    const { instances } = await roster(ctx);
+    const { config: current } = await config();
+    const running = instances.filter((item) => item.state === "running");
+    return await lookAtDrift(machine, running, { config: current, plugins }, ctx);
   }
 
   async function purge(target: string, call: CallOptions = {}): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { JackinError, throwIfAborted } from "../../core/index.ts";
-import type { PluginContext, Secret } from "../../core/index.ts";
+import { JackinError, throwIfAborted, toCredential } from "../../core/index.ts";
+import type { Credential, PluginContext, Secret } from "../../core/index.ts";
 import { quoted } from "./login-place.ts";
 import type { LoginPlace } from "./login-place.ts";
 
@@ -13,6 +13,7 @@ export type HostLogin =
       readonly whole: Secret;
       /** The same without what could renew it. */
       readonly accessOnly: Secret;
+      readonly credential: Credential;
       readonly expiresAt: number | undefined;
       readonly renewable: boolean;
       /** Whose it is; not in every version's file. */
@@ -93,7 +94,12 @@ const storedSchema = v.looseObject({
   ),
 });
 
-function judge(text: string, where: string, place: LoginPlace, ctx: PluginContext): HostLogin {
+async function judge(
+  text: string,
+  where: string,
+  place: LoginPlace,
+  ctx: PluginContext,
+): Promise<HostLogin> {
   const whole = ctx.secret(text);
   const unusable = (why: string, torn = false): HostLogin => ({
     state: "unusable",
@@ -127,6 +133,7 @@ function judge(text: string, where: string, place: LoginPlace, ctx: PluginContex
   return {
     state: "usable",
     whole,
+    credential: await toCredential(text),
     accessOnly: ctx.secret(JSON.stringify(accessOnly)),
     expiresAt: believable(login.expiresAt, ctx.host.clock.now()),
     renewable,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { fingerprint } from "../../core/index.ts";
 import type { GrantRequest, Sharer } from "../../core/index.ts";
 import { testAuthProvider } from "../../test/conformance/auth.ts";
 import { visible } from "../../test/conformance/visible.ts";
@@ -515,8 +516,14 @@ describe("health", () => {
   const files = { "/home/me/.claude.json": accountFile("me@example.test") };
 
   it("is good while the login is valid, and tells whose it is and until when", async () => {
+    const credential = {
+      state: "whole",
+      access: await fingerprint(accessToken),
+      refresh: await fingerprint(refreshToken),
+    };
     expect(await healthOf(worldOf(stored(), { files }))).toEqual({
       state: "good",
+      credential: { ...credential, expiresAt: now + 8 * hour },
       text: "the host's login is valid until 2026-11-25 20:00 UTC",
       account: "me@example.test",
       expiresAt: now + 8 * hour,
@@ -524,6 +531,7 @@ describe("health", () => {
     expect(await healthOf(worldOf(stored({ expiresAt: null })))).toEqual({
       state: "good",
       text: "the host is signed in",
+      credential,
     });
   });
 

@@ -69,8 +69,8 @@ export function authSync(): AuthProvider {
       if (login.state === "missing") return { state: "bad", text: login.text, next: place.signIn };
       if (login.state === "unusable") return { state: "bad", text: login.text, next: login.next };
       const now = ctx.host.clock.now();
-      const { expiresAt } = login;
-      const rest = known((await readAccount(place, ctx))?.name, expiresAt);
+      const { expiresAt, credential } = login;
+      const rest = { credential, ...known((await readAccount(place, ctx))?.name, expiresAt) };
       if (expiresAt === undefined) return { state: "good", text: "the host is signed in", ...rest };
       const text = `the host's login ${expiresAt > now ? "is valid until" : "expired at"} ${toDate(expiresAt)}`;
       if (!runsOut(login, now)) return { state: "good", text, ...rest };

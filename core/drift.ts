@@ -1,0 +1,159 @@
+/** How what a running agent holds compares with what its mode has to give now. Told by fingerprints alone. */
+import type { Health, Surroundings } from "./contracts.ts";
+import type { Credential } from "./credential.ts";
+import type { LedgerEntry } from "./ledger.ts";
+import { outranking } from "./outranking.ts";
+import type { InstanceStatus } from "./roster.ts";
+
+export type DriftState =
+  /** It has what it should have now. */
+  | "fresh"
+  /** The host has a newer login. */
+  | "behind"
+  | "expired"
+  /** It cannot renew any more, or not once it has to: the login was renewed elsewhere, or revoked. */
+  | "dead"
+  /** Its login is blank. */
+  | "hollow"
+  /** It has none. */
+  | "missing"
+  /** Something that Claude Code prefers is there too. */
+  | "shadowed"
+  | "unknown";
+
+export interface Drift {
+  readonly instance: string;
+  readonly mode: string;
+  readonly state: DriftState;
+  readonly text: string;
+  readonly next?: string;
+  /** ms since the epoch */
+  readonly expiresAt?: number;
+}
+
+export interface DriftQuestion {
+  readonly status: InstanceStatus;
+  /** Undefined: they could not be seen. */
+  readonly surroundings: Surroundings | undefined;
+  readonly ledger: LedgerEntry | undefined;
+  /** Of its mode, with its options. */
+  readonly health: Health | undefined;
+  readonly now: number;
+}
+
+type Found = Omit<Drift, "instance" | "mode">;
+
+export function toDrift(question: DriftQuestion): Drift {
+  const { instance, mode } = question.status;
+  return { instance, mode, ...judge(question) };
+}
+
+function judge(question: DriftQuestion): Found {
+  const { status, surroundings, health } = question;
+  const { instance, mode } = status;
+  const explain = `jackin auth explain ${instance}`;
+  if (!surroundings)
+    return { state: "unknown", text: "its runtime does not show what it holds", next: explain };
+  const above = outrankedBy(surroundings);
+  if (above) return { state: "shadowed", text: `shadowed by ${above}`, next: explain };
+  if (surroundings.env.includes("CLAUDE_CODE_OAUTH_TOKEN"))
+    return mode === "token"
+      ? { state: "fresh", text: "has the token that its launch gave it" }
+      : { state: "shadowed", text: "shadowed by CLAUDE_CODE_OAUTH_TOKEN", next: explain };
+  const held = surroundings.credential;
+  switch (held.state) {
+    case "none":
+      return {
+        state: "missing",
+        text: mode === "ignore" ? "nobody has signed in inside it" : "it has no login",
+        next: mode === "ignore" ? `/login   in jackin hardline ${instance}` : renewed(question),
+      };
+    case "torn":
+    case "unknown":
+      return { state: "unknown", text: "its login cannot be read", next: renewed(question) };
+    case "hollow":
+      return question.ledger?.refresh === undefined
+        ? { state: "hollow", text: "its login is blank", next: renewed(question) }
+        : {
+            state: "dead",
+            text: "dead (renewed elsewhere, or revoked): its copy of the login was blanked",
+            next: renewed(question),
+          };
+    case "whole":
+    case "access":
+      return compare(question, held, health?.credential);
+  }
+}
+
+type Holding = Extract<Credential, { readonly access: string }>;
+
+function compare(question: DriftQuestion, held: Holding, host: Credential | undefined): Found {
+  const { ledger, now, status } = question;
+  const expiresAt =
+    held.expiresAt ?? (ledger?.access === held.access ? ledger.expiresAt : undefined);
+  const until = expiresAt !== undefined && { expiresAt };
+  // It renews itself, and has a chain of its own.
+  if (held.state === "whole" && ledger?.refresh === undefined)
+    return { state: "fresh", text: ownText(status.mode), ...until };
+  if (!host || !("access" in host)) return byTime("the host has nothing to compare it with");
+  if (held.state === "whole") return copy(host, held);
+  if (held.access === host.access) return byTime("has the login that the host has now");
+  return {
+    state: "behind",
+    text: "behind the host, which has a newer login",
+    next: `jackin auth sync ${status.instance}`,
+    ...until,
+  };
+
+  function byTime(text: string): Found {
+    if (expiresAt === undefined || expiresAt > now) return { state: "fresh", text, ...until };
+    return { state: "expired", text: `expired; ${text}`, next: renewed(question), ...until };
+  }
+
+  /** Of two copies of a login the one that renewed lives, and the other dies when it has to renew. */
+  function copy(source: Holding, own: Holding): Found {
+    if (own.refresh === source.refresh)
+      return byTime("shares its renewal with the host: whoever renews first logs the other out");
+    if (own.refresh === ledger?.refresh)
+      return {
+        state: "dead",
+        text: "dead (renewed elsewhere): it works until it has to renew",
+        next: renewed(question),
+        ...until,
+      };
+    return source.refresh === ledger?.refresh
+      ? {
+          state: "fresh",
+          text: "has renewed the login: the host's copy of it is dead",
+          next: "claude auth login",
+          ...until,
+        }
+      : { state: "fresh", text: "has renewed its login by itself", ...until };
+  }
+}
+
+function ownText(mode: string): string {
+  return mode === "session"
+    ? "shares jackin's session, which renews itself"
+    : "has a login of its own, which renews itself";
+}
+
+function renewed({ status, health, ledger }: DriftQuestion): string {
+  if (health?.state === "bad" && health.next !== undefined) return health.next;
+  const { instance } = status;
+  return ledger?.refresh === undefined && status.mode === "sync"
+    ? `jackin auth sync ${instance}`
+    : `jackin eject ${instance}, then load it again`;
+}
+
+/** What Claude Code uses instead of whatever a mode provides. */
+function outrankedBy({ env, settings }: Surroundings): string | undefined {
+  const variable = outranking.find((name) => env.includes(name));
+  if (variable) return `${variable} (environment)`;
+  for (const { path, apiKeyHelper, env: own } of settings) {
+    const set = outranking.find((name) => own.includes(name));
+    if (set) return `${set} (env in ${path})`;
+    if (apiKeyHelper) return `apiKeyHelper (${path})`;
+  }
+  return undefined;
+}
