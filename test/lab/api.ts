@@ -12,9 +12,22 @@ export interface Turns {
   delayMs: number;
   /** While this is pending no answer goes past its start. */
   held: Promise<void> | undefined;
+  /** A turn of a good token for which this answers something is refused with it. */
+  refuse: (prompt: string, account: string) => ApiError | undefined;
 }
 
-type Answer = { readonly status: number; readonly body: unknown };
+/** What the API answers instead of a turn, e.g. `403`, `permission_error` and its text. */
+export interface ApiError {
+  readonly status: number;
+  readonly type: string;
+  readonly message: string;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 // The texts that the real API sends.
 const refusals: Record<Refusal, string> = {
@@ -63,11 +76,16 @@ export function createApi(authority: Authority, record: SeenRecord, turns: Turns
       note(kind, 401, who);
       return send(response, {
         status: 401,
-        body: apiError("authentication_error", refusals[checked.why]),
+        body: apiError(
+          "authentication_error",
+          "x-api-key" in request.headers && !bearer ? "invalid x-api-key" : refusals[checked.why],
+        ),
       });
     }
     if (prompt !== undefined) {
-      note(kind, 200, who);
+      const refused = turns.refuse(prompt, checked.account);
+      note(kind, refused?.status ?? 200, who);
+      if (refused) return send(response, toAnswer(refused));
       return answerTurn(response, turns, prompt, body);
     }
     if (path === countTokens) {
@@ -238,8 +256,13 @@ function apiError(type: string, message: string): unknown {
   return { type: "error", error: { type, message } };
 }
 
+// With the header by which the API tells a client that another try is of no use; 429 and 5xx are tried for minutes else.
+function toAnswer({ status, type, message }: ApiError): Answer {
+  return { status, body: apiError(type, message), headers: { "x-should-retry": "false" } };
+}
+
 function send(response: ServerResponse, answer: Answer): void {
-  response.writeHead(answer.status, { "content-type": "application/json" });
+  response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
   response.end(JSON.stringify(answer.body));
 }
 

@@ -54,6 +54,8 @@ export interface Lab extends AsyncDisposable, Omit<Authority, "check" | "renew" 
   reply: (prompt: string) => string;
   /** Pause in the middle of each turn, in ms, 0 at first. */
   delayMs: number;
+  /** Refuses turns of good tokens, by what is said and by account; nothing at first. */
+  refuse: Turns["refuse"];
   /** Stops every turn in its middle until the returned function is called. */
   hold(): () => void;
   /** Environment by which a `claude` on this machine talks to the lab, its renewals included. */
@@ -76,7 +78,12 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const bridge = options.containers || options.realNames ? bridgeAddress() : undefined;
   const authority = createAuthority(options.lifetimeMs ?? 8 * 3_600_000);
   const record = createRecord();
-  const turns: Turns = { reply: () => "pong", delayMs: 0, held: undefined };
+  const turns: Turns = {
+    reply: () => "pong",
+    delayMs: 0,
+    held: undefined,
+    refuse: () => undefined,
+  };
   const api = createApi(authority, record, turns);
   const certificates = await createCertificates(
     [...names, "localhost"],
@@ -165,6 +172,12 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     },
     set delayMs(ms) {
       turns.delayMs = ms;
+    },
+    get refuse() {
+      return turns.refuse;
+    },
+    set refuse(refuse) {
+      turns.refuse = refuse;
     },
     url: forHost.ANTHROPIC_BASE_URL,
     caPath,
