@@ -31,7 +31,10 @@ describe("answerFirstRun", () => {
           projects: { "/work/a": { hasTrustDialogAccepted: true } },
         },
       ],
-      ["settings.json", { hooks: { StopFailure: [ours] }, skipDangerousModePermissionPrompt: true }],
+      [
+        "settings.json",
+        { hooks: { StopFailure: [ours] }, skipDangerousModePermissionPrompt: true },
+      ],
     ]);
   });
 

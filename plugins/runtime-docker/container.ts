@@ -12,6 +12,8 @@ export const inside = {
   linked: "/jackin/run/linked",
   /** A login that several agents share, persistent */
   shared: "/jackin/shared",
+  /** Where the agent's refused turns are reported; the instance's folder outside */
+  reports: "/jackin/reports",
   /** `CLAUDE_CONFIG_DIR`, persistent */
   claude: "/jackin/claude",
   /** `HOME`, persistent */
@@ -73,6 +75,7 @@ export function runArguments(options: ContainerOptions): readonly string[] {
     ["--tmpfs", `${inside.run}:rw,noexec,nosuid,nodev,mode=0700,uid=${uid},gid=${gid},size=16m`],
     bind(`${spec.home}/claude`, inside.claude),
     bind(`${spec.home}/home`, inside.home),
+    bind(`${spec.home}/reports`, inside.reports),
     spec.grant.folder === undefined ? [] : bind(spec.grant.folder, inside.shared),
     bind(spec.workdir, spec.workdir),
     Object.entries(env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),

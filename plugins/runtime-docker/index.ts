@@ -1,6 +1,6 @@
 /** Agents in containers, by the `docker` command: contexts, `DOCKER_HOST` and Podman's command work as they do for it. */
 import * as v from "valibot";
-import { detachedCode, JackinError, terminalReset } from "../../core/index.ts";
+import { detachedCode, JackinError, tellText, terminalReset } from "../../core/index.ts";
 import type { PluginContext, Runtime, RuntimeInstance } from "../../core/index.ts";
 import { inside, labels, lastScreen } from "./container.ts";
 import type { Engine } from "./engine.ts";
@@ -10,6 +10,7 @@ import { defaultClaudeVersion, prepareImage } from "./image.ts";
 import { replaceText } from "./provision.ts";
 import { idOf, locate, removeContainer, stateOf } from "./remove.ts";
 import { startContainer } from "./start.ts";
+import { maxSurroundings, surroundingsText, toSurroundings } from "./surroundings.ts";
 
 const optionsSchema = v.strictObject({
   /** The version of Claude Code in the image that jackin builds. */
@@ -42,7 +43,7 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
 
     async start(spec, ctx) {
       engine ??= await readEngine(ctx);
-      return { notices: await startContainer(spec, { engine, pidsLimit, memory }, ctx) };
+      return await startContainer(spec, { engine, pidsLimit, memory }, ctx);
     },
 
     async attach(instance, ctx) {
@@ -62,6 +63,27 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
       if (put.code !== 0)
         throw dockerFailed(put, "host-failed", `The login of ${instance} cannot be replaced`);
       return put.stdout.trim() === "own" ? "own" : "put";
+    },
+
+    async tell(instance, line, ctx) {
+      const { name } = await locate(instance, ctx);
+      const stdin = tellText(inside.run, line);
+      const told = await docker(ctx, ["exec", "-i", name, "sh"], { stdin });
+      if (told.code !== 0)
+        throw dockerFailed(
+          told,
+          "host-failed",
+          `Nothing can be shown on the terminals of ${instance}`,
+        );
+    },
+
+    async surroundings(instance, ctx) {
+      const { name } = await locate(instance, ctx);
+      const options = { stdin: surroundingsText, maxBytes: maxSurroundings };
+      const asked = await docker(ctx, ["exec", "-i", name, "sh"], options);
+      const found = asked.code === 0 ? await toSurroundings(asked.stdout) : undefined;
+      if (found) return found;
+      throw dockerFailed(asked, "host-failed", `${instance} cannot be looked into`);
     },
 
     async run({ instance, args, stdin, capture }, ctx) {

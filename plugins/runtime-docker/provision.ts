@@ -1,6 +1,6 @@
 import {
-  credentialsFile,
   envText,
+  failedCommand,
   holderFiles,
   JackinError,
   planFirstRun,
@@ -9,6 +9,7 @@ import {
 import type { HostFiles, Notice, StartSpec } from "../../core/index.ts";
 import { inside } from "./container.ts";
 import { owner } from "./engine.ts";
+import { findLogin, surroundingsText } from "./surroundings.ts";
 
 const agentCommand = ["claude", "--dangerously-skip-permissions"];
 
@@ -18,16 +19,18 @@ const putFunction = `put() { rm -rf "$1.new"; printf %s "$2" | cat > "$1.new"; m
 export const missing = { claude: 41, tmux: 42 } as const;
 
 /**
- * The shell text that puts everything into a started container, as the agent. It is a stdin, so no value is in an argv,
- * in the container's configuration or on a disk.
+ * The shell text that puts everything into a started container, as the agent, and prints what is there. It is a stdin,
+ * so no value is in an argv, in the container's configuration or on a disk.
  */
 export async function provisionText(
   spec: StartSpec,
   files: HostFiles,
 ): Promise<{ readonly text: string; readonly notices: readonly Notice[] }> {
-  const options = { workdir: spec.workdir, acceptBypass: true };
+  const { workdir } = spec;
+  const options = { workdir, acceptBypass: true, failed: failedCommand(inside.run) };
   const { changes, notices } = await planFirstRun(spec.home, options, files);
-  const holder = holderFiles({ run: inside.run, workdir: spec.workdir, command: agentCommand });
+  const { run, reports } = inside;
+  const holder = holderFiles({ run, reports, workdir, command: agentCommand });
   const lines = [
     "set -eu",
     "umask 077",
@@ -44,8 +47,11 @@ export async function provisionText(
     ...Object.entries(holder).map(([name, text]) => put(`${inside.run}/${name}`, text)),
     ...spec.grant.files.map(({ name, content }) => put(credentialPath(name), content.reveal())),
     put(`${inside.run}/env`, envText({ ...spec.env, ...spec.grant.env }, owner)),
+    // In the same exec: another one would cost a launch time.
+    "set +eu",
+    surroundingsText,
   ];
-  return { text: `${lines.join("\n")}\n`, notices };
+  return { text: lines.join("\n"), notices };
 }
 
 /**
@@ -56,10 +62,6 @@ export function replaceText(files: StartSpec["grant"]["files"]): string {
   const lines = files.map(({ name, content }) => put(credentialPath(name), content.reveal()));
   return `${["set -eu", "umask 077", putFunction, findLogin, leaveOwn, ...lines, "echo put"].join("\n")}\n`;
 }
-
-/** Sets `login` to the file that the agent looks at. */
-const findLogin = `login=${quoteShell(`${inside.credentials}/${credentialsFile}`)}
-[ ! -e ${quoteShell(inside.linked)} ] || login=${quoteShell(`${inside.claude}/${credentialsFile}`)}`;
 
 // The login of an MCP server, in the same file, has a refresh token too.
 const leaveOwn = `if [ -f "$login" ] && head -c 1048576 "$login" | tr '\\n\\r' '  ' | grep -qE \

@@ -6,7 +6,7 @@ import {
   settleLogin,
   throwIfAborted,
 } from "../../core/index.ts";
-import type { ExecResult, Notice, PluginContext, StartSpec } from "../../core/index.ts";
+import type { ExecResult, PluginContext, Started, StartSpec } from "../../core/index.ts";
 import type { User } from "./container.ts";
 import { detachNotice, inside, labels, lastScreen, runArguments } from "./container.ts";
 import type { Engine } from "./engine.ts";
@@ -15,6 +15,7 @@ import type { ImageMemory } from "./image-check.ts";
 import { checkImage } from "./image-check.ts";
 import { missing, provisionText } from "./provision.ts";
 import { isGone, locate, removeContainer, stateOf } from "./remove.ts";
+import { maxSurroundings, toSurroundings } from "./surroundings.ts";
 
 export interface StartOptions {
   readonly engine: Engine;
@@ -27,12 +28,13 @@ export async function startContainer(
   spec: StartSpec,
   { engine, pidsLimit, memory }: StartOptions,
   ctx: PluginContext,
-): Promise<readonly Notice[]> {
+): Promise<Started> {
   const { files } = machineOf(ctx);
   const name = await clearName(spec.instance, ctx);
   const operator = await operatorOf(spec.home, ctx);
   await settleLogin(spec.home, spec.grant.login, files);
-  for (const folder of ["claude", "home"]) await files.makeFolder(`${spec.home}/${folder}`);
+  for (const folder of ["claude", "home", "reports"])
+    await files.makeFolder(`${spec.home}/${folder}`);
   const truecolor = /^(truecolor|24bit)$/.test(ctx.host.env["COLORTERM"] ?? "");
   const args = runArguments({
     spec,
@@ -57,12 +59,13 @@ export async function startContainer(
     if (started.code !== 0) throw runFailed(spec, name, started);
     container = started.stdout.trim() || name;
     throwIfAborted(ctx.signal);
-    await execute(spec, container, provision.text, ctx);
+    const surroundings = await toSurroundings(await execute(spec, container, provision.text, ctx));
     const checks = await checkImage(spec, container, memory, ctx);
     if (spec.session) await begin(spec, container, ctx);
     throwIfAborted(ctx.signal);
     const detach = spec.session ? [detachNotice(spec.instance)] : [];
-    return [...provision.notices, ...checks, ...detach];
+    const notices = [...provision.notices, ...checks, ...detach];
+    return { notices, ...(surroundings && { surroundings }) };
   } catch (error) {
     if (!(error instanceof JackinError && error.code === "conflict"))
       await removeSurely(container, answered, calm);
@@ -131,15 +134,16 @@ function runFailed(
   return dockerFailed(result, "start-failed", `The container did not start`, tryByHand(spec));
 }
 
-/** Gives the shell in the container its text by stdin. */
+/** Gives the shell in the container its text by stdin, and answers what that printed. */
 async function execute(
   spec: StartSpec,
   name: string,
   text: string,
   ctx: PluginContext,
-): Promise<void> {
-  const result = await docker(ctx, ["exec", "-i", name, "sh"], { stdin: text, limitMs: 120_000 });
-  if (result.code === 0) return;
+): Promise<string> {
+  const options = { stdin: text, limitMs: 120_000, maxBytes: maxSurroundings };
+  const result = await docker(ctx, ["exec", "-i", name, "sh"], options);
+  if (result.code === 0) return result.stdout;
   for (const [program, code] of Object.entries(missing))
     if (result.code === code)
       throw new JackinError({

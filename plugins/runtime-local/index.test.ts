@@ -75,7 +75,8 @@ describe("runtime-local", () => {
       hasCompletedOnboarding: true,
       projects: { [workdir]: { hasTrustDialogAccepted: true } },
     });
-    await expect(stat(`${home}/claude/settings.json`)).rejects.toMatchObject({ code: "ENOENT" });
+    const settings: object = JSON.parse(await readFile(`${home}/claude/settings.json`, "utf8"));
+    expect(Object.keys(settings)).toEqual(["hooks"]);
     const record = JSON.parse(await readFile(`${world.home}/state/local/asks.json`, "utf8"));
     expect(await readFile(`${record.run}/launch`, "utf8")).not.toContain("skip-permissions");
     expect((await stat(record.run)).mode & 0o777).toBe(0o700);

@@ -6,6 +6,7 @@ import {
   endedCode,
   holdCommand,
   JackinError,
+  tellText,
   throwIfAborted,
 } from "../../core/index.ts";
 import type { Notice, PluginContext, Runtime, StartSpec } from "../../core/index.ts";
@@ -14,7 +15,7 @@ import { alive, begun, endAgent, hasTmux, machineOf, missingProgram, owner } fro
 import { forget, readRecord, readRecords, writeRecord } from "./records.ts";
 import type { LocalRecord } from "./records.ts";
 import { endOf, fillRunFolder } from "./run-folder.ts";
-import { readCredential } from "./surroundings.ts";
+import { bearing, readCredential, storageOf, surroundingsOf } from "./surroundings.ts";
 
 const notIsolated: Notice = {
   level: "warning",
@@ -53,6 +54,7 @@ export function runtimeLocal(): Runtime {
         run,
         claude: `${spec.home}/claude`,
         forwarded: spec.grant.login === "forwarded",
+        env: bearing({ ...spec.env, ...spec.grant.env }),
         ...(spec.grant.folder !== undefined && { shared: spec.grant.folder }),
         workdir: spec.workdir,
         holder: held ? "tmux" : "none",
@@ -61,15 +63,16 @@ export function runtimeLocal(): Runtime {
       };
       try {
         await writeRecord(record, ctx);
+        const surroundings = await surroundingsOf(record, ctx);
         if (held) await hold(spec, record, ctx);
         throwIfAborted(ctx.signal);
+        if (!held) return { notices, surroundings };
+        const text = `${detachKey} leaves the agent running; jackin hardline ${spec.instance} comes back`;
+        return { notices: [...notices, { level: "info", text }], surroundings };
       } catch (error) {
         await stop(spec.instance, { ...ctx, signal: new AbortController().signal });
         throw error;
       }
-      if (!held) return { notices };
-      const text = `${detachKey} leaves the agent running; jackin hardline ${spec.instance} comes back`;
-      return { notices: [...notices, { level: "info", text }] };
     },
 
     async attach(instance, ctx) {
@@ -100,6 +103,16 @@ export function runtimeLocal(): Runtime {
       for (const { name, content } of files)
         await host.write(`${run}/credentials/${name}`, content.reveal());
       return "put";
+    },
+
+    async tell(instance, line, ctx) {
+      const { run, holder } = await known(instance, ctx);
+      if (holder === "none") return;
+      await machineOf(ctx).exec("sh", [], { stdin: tellText(run, line), signal: ctx.signal });
+    },
+
+    async surroundings(instance, ctx) {
+      return await surroundingsOf(await known(instance, ctx), ctx);
     },
 
     async run({ instance, args, stdin, capture }, ctx) {
@@ -185,12 +198,6 @@ function environmentOf(
   return cleanEnvironment(ctx.host.env, {
     CLAUDE_CONFIG_DIR: record.claude,
     DISABLE_AUTOUPDATER: "1",
-    ...storageOf(record),
+    CLAUDE_SECURESTORAGE_CONFIG_DIR: storageOf(record),
   });
-}
-
-/** Where the agent keeps its login, if not in `CLAUDE_CONFIG_DIR`. */
-function storageOf({ run, forwarded, shared }: LocalRecord): Record<string, string> {
-  const folder = forwarded ? `${run}/credentials` : shared;
-  return folder === undefined ? {} : { CLAUDE_SECURESTORAGE_CONFIG_DIR: folder };
 }

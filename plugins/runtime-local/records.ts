@@ -10,6 +10,8 @@ const recordSchema = v.object({
   /** `CLAUDE_CONFIG_DIR` */
   claude: v.string(),
   forwarded: v.boolean(),
+  /** The names of its variables that bear on sign-in and are not empty. */
+  env: v.optional(v.array(v.string()), []),
   /** The folder of a login that several agents share. */
   shared: v.exactOptional(v.string()),
   workdir: v.string(),

@@ -1,4 +1,11 @@
-import { envText, holderFiles, JackinError, planFirstRun, settleLogin } from "../../core/index.ts";
+import {
+  envText,
+  failedCommand,
+  holderFiles,
+  JackinError,
+  planFirstRun,
+  settleLogin,
+} from "../../core/index.ts";
 import type { Notice, PluginContext, StartSpec } from "../../core/index.ts";
 import { machineOf, owner } from "./machine.ts";
 
@@ -17,7 +24,11 @@ export async function fillRunFolder(
   const env = envText({ ...spec.env, ...spec.grant.env }, owner);
   await files.makeFolder(`${spec.home}/claude`);
   await settleLogin(spec.home, spec.grant.login, files);
-  const options = { workdir: spec.workdir, acceptBypass: false };
+  const reports = `${spec.home}/reports`;
+  await files.makeFolder(reports);
+  const { run, inMemory } = await findRunFolder(spec, ctx);
+  const { workdir } = spec;
+  const options = { workdir, acceptBypass: false, failed: failedCommand(run) };
   const { changes, notices } = await planFirstRun(spec.home, options, files);
   for (const { file, content, aside } of changes) {
     const path = `${spec.home}/claude/${file}`;
@@ -27,10 +38,9 @@ export async function fillRunFolder(
     }
     await files.write(path, content);
   }
-  const { run, inMemory } = await findRunFolder(spec, ctx);
   await files.remove(run);
   await files.makeFolder(`${run}/credentials`);
-  const holder = holderFiles({ run, workdir: spec.workdir, command: ["claude"] });
+  const holder = holderFiles({ run, reports, workdir, command: ["claude"] });
   try {
     for (const [name, text] of Object.entries(holder)) await files.write(`${run}/${name}`, text);
     for (const { name, content } of spec.grant.files)

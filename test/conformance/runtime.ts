@@ -2,9 +2,11 @@
  * What every runtime promises. It runs on a real machine, with `claudeDouble` where the runtime looks for `claude`; what
  * only the real program shows is in the end-to-end tests.
  */
-import { readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
+import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createSecret } from "../../core/index.ts";
+import { createSecret, fingerprint } from "../../core/index.ts";
 import type { Grant, PluginContext, Runtime, StartSpec } from "../../core/index.ts";
 import { visible } from "./visible.ts";
 
@@ -33,6 +35,7 @@ case "$1" in
   login) cat "$config/.credentials.json" 2>/dev/null || echo none ;;
   sign-in) printf %s "$2" > "$config/.credentials.json" ;;
   arguments) shift; for each; do printf '[%s]' "$each"; done ;;
+  hook) printf %s "$2" | sh -c "$3" ;;
   write) printf %s "$3" > "$2" ;;
   end) exit "$2" ;;
   die) echo "the double dies"; exit "$2" ;;
@@ -77,6 +80,8 @@ export function testRuntime(name: string, make: () => Promise<RuntimeWorld>): vo
     };
     const run = async (...args: readonly string[]) =>
       await world.runtime.run({ instance: current.instance, args, capture: true }, world.context());
+    const credential = async () =>
+      (await world.runtime.surroundings!(current.instance, world.context())).credential;
     const listed = async () =>
       (await world.runtime.list(world.context())).find(
         ({ instance }) => instance === current.instance,
@@ -144,6 +149,126 @@ export function testRuntime(name: string, make: () => Promise<RuntimeWorld>): vo
       await writeFile(`${home}/claude/.credentials.json`, "newer");
       await start({ home, instance });
       expect((await run("login")).stdout).toBe("newer");
+    });
+
+    it("replaces a forwarded login, but never one that the agent made by itself", async () => {
+      const put = async (access: string) =>
+        await world.runtime.putFiles!(
+          current.instance,
+          forwarded(login(access)).files,
+          world.context(),
+        );
+      await start({ grant: forwarded(login("first")) });
+      expect(await put("second")).toBe("put");
+      expect(await credential()).toMatchObject({ access: await fingerprint("second") });
+      // A server's login in the same file renews itself; the agent's own does not.
+      const servers = { mcpOAuth: { server: { accessToken: "a", refreshToken: "r" } } };
+      await run("sign-in", login("second", { refreshToken: "" }, servers));
+      expect(await put("third")).toBe("put");
+      expect(await credential()).toMatchObject({ access: await fingerprint("third") });
+
+      await start({ grant: forwarded(login("first")) });
+      const made: unknown = JSON.parse(login("its own", { refreshToken: "r" }));
+      await run("sign-in", JSON.stringify(made, null, 2));
+      expect(await put("fourth")).toBe("own");
+      expect(await credential()).toMatchObject({
+        state: "whole",
+        access: await fingerprint("its own"),
+      });
+    });
+
+    it("lets agents share one login, and puts their own aside meanwhile", async () => {
+      const folder = await world.folder(`shared-${count}`);
+      const grant: Grant = { ...own, login: "shared", folder };
+      const { home, instance } = await start();
+      await run("sign-in", "its own login");
+      await start({ home, instance, grant });
+      expect(await credential()).toMatchObject({ state: "none" });
+      await run("sign-in", "the shared login");
+      expect(await readFile(`${folder}/.credentials.json`, "utf8")).toBe("the shared login");
+      await start({ home, instance });
+      expect((await run("login")).stdout).toBe("its own login");
+      await world.runtime.stop(instance, world.context());
+      await start({ grant });
+      expect((await run("login")).stdout).toBe("the shared login");
+    });
+
+    it("reports what the agent's hook is told, beside the hooks that are there", async () => {
+      const home = await world.folder(`home-of-hooks-${count}`);
+      await mkdir(`${home}/claude`, { mode: 0o700 });
+      const mine = { hooks: [{ type: "command", command: "mine" }] };
+      const file = `${home}/claude/settings.json`;
+      await writeFile(file, JSON.stringify({ hooks: { StopFailure: [mine], Stop: [mine] } }));
+      await start({ home });
+      const { hooks } = JSON.parse(await readFile(file, "utf8"));
+      expect(hooks).toMatchObject({ Stop: [mine], StopFailure: [mine, {}] });
+      const [, { matcher, hooks: ours }] = hooks.StopFailure;
+      expect(matcher).toBe("authentication_failed");
+      const told = `{"error":"it's \\"refused\\""}`;
+      expect(await run("hook", told, ours[0].command)).toEqual({ code: 0, stdout: "" });
+      expect((await stat(`${home}/reports`)).mode & 0o777).toBe(0o700);
+      const reports = await readdir(`${home}/reports`);
+      expect(reports).toEqual([expect.stringMatching(/^\d+-\d+\.json$/)]);
+      expect(await readFile(`${home}/reports/${reports[0]}`, "utf8")).toBe(told);
+    });
+
+    it("shows a line where nobody looks without a complaint", async () => {
+      await start({ session: true, args: ["wait"] });
+      await world.runtime.tell!(current.instance, "it's a #(touch told) line", world.context());
+      await start();
+      await world.runtime.tell!(current.instance, "line", world.context());
+    });
+
+    it("tells what decides how an agent is signed in, and no value, at its start and while it runs", async () => {
+      const home = await world.folder(`home-of-settings-${count}`);
+      const workdir = await world.folder(`work "of" settings-${count}`);
+      for (const folder of [`${home}/claude`, `${workdir}/.claude`])
+        await mkdir(folder, { mode: 0o700 });
+      const env = { ANTHROPIC_API_KEY: canary, ANTHROPIC_AUTH_TOKEN: " ", OTHER: canary };
+      const settings = JSON.stringify({ apiKeyHelper: canary, env, disableAllHooks: true });
+      await writeFile(`${home}/claude/settings.json`, settings);
+      await symlink("/dev/zero", `${workdir}/.claude/settings.json`);
+      await promisify(execFile)("mkfifo", [`${workdir}/.claude/settings.local.json`]);
+      const spec = await specOf({
+        home,
+        workdir,
+        session: true,
+        args: ["wait"],
+        env: {
+          ANTHROPIC_AUTH_TOKEN: createSecret(canary),
+          ANTHROPIC_API_KEY: createSecret("\n "),
+          CLAUDE_CODE_USE_BEDROCK: createSecret("False"),
+        },
+        grant: {
+          ...forwarded(login(canary)),
+          env: { CLAUDE_CODE_OAUTH_TOKEN: createSecret("t\n") },
+        },
+      });
+      const { surroundings: before } = await world.runtime.start(spec, world.context());
+      const during = await world.runtime.surroundings!(spec.instance, world.context());
+      for (const found of [before!, during]) {
+        expect(found.env.toSorted()).toEqual(["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"]);
+        const user = found.settings.filter(({ layer }) => layer === "user");
+        expect(user).toMatchObject([
+          {
+            layer: "user",
+            path: expect.stringMatching(/^\/.*\/settings\.json$/),
+            apiKeyHelper: true,
+            env: ["ANTHROPIC_API_KEY"],
+            withoutHooks: true,
+          },
+        ]);
+        expect(found.credential).toMatchObject({
+          path: expect.stringMatching(/^\/.*\/\.credentials\.json$/),
+          state: "access",
+          access: await fingerprint(canary),
+        });
+        expect(visible([found])).not.toContain(canary);
+      }
+      await world.runtime.stop(spec.instance, world.context());
+      await start({ home, workdir: await world.folder(`work-${count}`) });
+      const waiting = await world.runtime.surroundings!(current.instance, world.context());
+      expect(waiting).toMatchObject({ env: [], credential: { state: "none" } });
     });
 
     it("shows no value in what it says and lists", async () => {
@@ -215,6 +340,11 @@ function forwarded(content: string | undefined): Grant {
   const files =
     content === undefined ? [] : [{ name: ".credentials.json", content: createSecret(content) }];
   return { ...own, login: "forwarded", files };
+}
+
+/** A `.credentials.json`. */
+function login(accessToken: string, more: object = {}, others: object = {}): string {
+  return JSON.stringify({ ...others, claudeAiOauth: { accessToken, ...more, scopes: ["a"] } });
 }
 
 /** The processes that work in the folder, in containers too. */

@@ -56,7 +56,7 @@ async function makeWorld(uid = process.getuid!()) {
       const instance = `e2e-${randomUUID().slice(0, 8)}`;
       const home = await folder(`home-${count++}`);
       // As start would: what it makes belongs to whoever runs jackin, which in these tests may be root for another.
-      for (const name of ["claude", "home"]) await folder(`home-${count - 1}/${name}`);
+      for (const name of ["claude", "home", "reports"]) await folder(`home-${count - 1}/${name}`);
       const workdir = await folder("work");
       const plain = { env: {}, grant: own, args: [], session: true, labels: {} };
       return { instance, home, workdir, image, ...plain, ...change };

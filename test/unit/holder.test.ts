@@ -28,7 +28,7 @@ describe("the launch text", () => {
       Object.entries(values).map(([name, value]) => [name, createSecret(value)]),
     );
     await writeFile(join(run, "env"), envText(env, "test"));
-    const options = { run, workdir: folder, command: ["agent", "--fixed"] };
+    const options = { run, reports: folder, workdir: folder, command: ["agent", "--fixed"] };
     await writeFile(join(run, "launch"), holderFiles(options)["launch"]!);
     const { PATH = "" } = process.env;
     for (const program of ["agent", "rm", "cat", "mv", "env", "printf"]) {
