@@ -63,7 +63,7 @@ async function measure(mode: string, start: Start): Promise<Row> {
   const app = await operator.folder("app");
   const login = lab.newLogin();
   await lab.signIn(operator.home, login);
-  const { sessions, setExpiry } = await start({ lab, operator, app, image }, count);
+  const { sessions, setExpiry, accessToken } = await start({ lab, operator, app, image }, count);
   await using host = openPiped("host", ["claude", ...streaming], {
     env: operator.env,
     cwd: operator.home,
@@ -73,10 +73,10 @@ async function measure(mode: string, start: Start): Promise<Row> {
   const expiresAt = Date.now() + lifeMs;
   await setExpiryOf(hostLogin(operator), expiresAt);
   await setExpiry?.(expiresAt);
-  const runOut = setTimeout(
-    () => lab.revoke(login.claudeAiOauth.accessToken),
-    expiresAt - Date.now(),
-  );
+  const runOut = setTimeout(() => {
+    lab.revoke(login.claudeAiOauth.accessToken);
+    if (accessToken !== undefined) lab.revoke(accessToken);
+  }, expiresAt - Date.now());
   const outcome = await spendNight([...sessions, host], lab, {
     spanMs,
     graceMs: lifeMs / 4,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Operator } from "../e2e/operator.ts";
 import { docker } from "../e2e/operator.ts";
 import type { Lab } from "../lab/lab.ts";
+import { signInByHand } from "../lab/sign-in.ts";
 import type { Session } from "./session.ts";
 import { openLaunched, openPiped, streaming } from "./session.ts";
 
@@ -19,6 +20,8 @@ export interface Scene {
 
 export interface Started {
   readonly sessions: readonly Session[];
+  /** Of a login that is not the host's. */
+  readonly accessToken?: string;
   /** Says in each copy of the login that it runs out then; the lab has the same in mind. */
   setExpiry?(expiresAt: number): Promise<void>;
 }
@@ -33,6 +36,7 @@ export const modes: Readonly<Record<string, Start>> = {
     const { sessions } = await launch(scene, count, options);
     return { sessions, setExpiry: (at) => setExpiryInside(scene, sessions, at) };
   },
+  session: startShared,
   token: (scene, count) => launch(scene, count, { auth: "token" }),
 };
 
@@ -72,6 +76,24 @@ async function startCopies({ lab, operator, image }: Scene, count: number): Prom
   };
 }
 
+/** After one `jackin auth login`. */
+async function startShared(scene: Scene, count: number): Promise<Started> {
+  const { lab, operator } = scene;
+  const command = [...operator.command, "auth", "login"] as unknown as [string, ...string[]];
+  const { code, output } = await signInByHand(lab, command, {
+    env: operator.env,
+    cwd: operator.home,
+  });
+  if (code !== 0) throw new Error(output);
+  const file = join(operator.state, "sessions/default/.credentials.json");
+  const { claudeAiOauth } = JSON.parse(await readFile(file, "utf8")) as Login;
+  return {
+    ...(await launch(scene, count, { auth: "session" })),
+    accessToken: claudeAiOauth.accessToken,
+    setExpiry: (at) => setExpiryOf(file, at),
+  };
+}
+
 /** `jackin load --detach`, as an operator does it. */
 async function launch(
   { lab, operator, app }: Scene,
@@ -105,8 +127,12 @@ async function setExpiryInside(
     await docker("exec", await operator.container(name), "sh", "-c", edit);
 }
 
+interface Login {
+  readonly claudeAiOauth: { readonly accessToken: string };
+}
+
 export async function setExpiryOf(file: string, expiresAt: number): Promise<void> {
-  const login = JSON.parse(await readFile(file, "utf8")) as { claudeAiOauth: object };
+  const login = JSON.parse(await readFile(file, "utf8")) as Login;
   const changed = { ...login, claudeAiOauth: { ...login.claudeAiOauth, expiresAt } };
   await writeFile(file, JSON.stringify(changed));
   await chmod(file, 0o600);
