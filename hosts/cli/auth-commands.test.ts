@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { JackinError } from "../../core/index.ts";
+import type { Surroundings } from "../../core/index.ts";
 import { createOperatorDouble, now } from "./operator-double.ts";
 import type { OperatorDouble } from "./operator-double.ts";
 
@@ -81,12 +82,54 @@ describe("auth status", () => {
     operator.login.health = bad;
     const { code, stdout } = await operator.jackin(["auth", "status", "--json"]);
     expect(code).toBe(3);
-    expect(JSON.parse(stdout)[0]).toEqual({
+    expect(JSON.parse(stdout).modes[0]).toEqual({
       mode: "sync",
       plugin: "auth-sync",
       health: await bad(),
       usedBy: ["default"],
     });
+  });
+});
+
+describe("auth status of running agents", () => {
+  const surroundings = (access: string): Surroundings => ({
+    env: [],
+    settings: [],
+    credential: { state: "access", access, path: "/c/.credentials.json" },
+  });
+
+  it("says how what each holds compares with the host, and what helps", async () => {
+    operator.login.health = async () => ({
+      state: "good",
+      text: "the host is signed in",
+      credential: { state: "whole", access: "new", refresh: "r" },
+    });
+    await operator.jackin(["load", "--detach"]);
+    await operator.jackin(["load", "--detach"]);
+    operator.runtime.surroundingsOf.set("app", surroundings("new"));
+    operator.runtime.surroundingsOf.set("app-2", surroundings("old"));
+    const { code, stdout } = await operator.jackin(["auth", "status"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("✓ agent app (sync): fresh, has the login that the host has now\n");
+    expect(stdout).toContain(
+      "! agent app-2 (sync): behind the host, which has a newer login\n    → jackin auth sync app-2\n",
+    );
+    const { stdout: json } = await operator.jackin(["auth", "status", "--json"]);
+    expect(JSON.parse(json).agents).toMatchObject([
+      { instance: "app", state: "fresh" },
+      { instance: "app-2", state: "behind", next: "jackin auth sync app-2" },
+    ]);
+  });
+
+  it("is 3 when one needs the operator", async () => {
+    await operator.jackin(["load", "--detach"]);
+    operator.runtime.surroundingsOf.set("app", {
+      env: [],
+      settings: [],
+      credential: { state: "hollow", path: "/c" },
+    });
+    const { code, stdout } = await operator.jackin(["auth", "status"]);
+    expect([code, stdout]).toEqual([3, expect.stringContaining("✗ agent app (sync): hollow")]);
   });
 });
 

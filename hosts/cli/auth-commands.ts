@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { EffectiveMode, Health, ModeHealth } from "../../core/index.ts";
+import type { Drift, DriftState, EffectiveMode, Health, ModeHealth } from "../../core/index.ts";
 import { registerAuthLogin } from "./auth-login.ts";
 import type { CommandDeps } from "./command.ts";
 import { commandGroup } from "./command.ts";
@@ -24,9 +24,11 @@ export function registerAuthCommands(program: Command, deps: CommandDeps): void 
     .action((instance: string | undefined, flags: JsonFlag) => authSync(deps, instance, flags));
   auth
     .command("status")
-    .summary("the health of each mode's credential")
-    .description("Show the health of each mode's credential; exit code 3 when one in use is bad.")
-    .option("--json", "print a JSON array")
+    .summary("the health of each mode's credential, and of what running agents hold")
+    .description(
+      "Show the health of each mode's credential, and how what each running agent holds compares with it: fresh, behind the host, expired, dead, hollow, missing or shadowed. Exit code 3 when one in use needs you.",
+    )
+    .option("--json", "print a JSON object: modes, agents")
     .action((flags: JsonFlag) => authStatus(deps, flags));
   registerAuthLogin(auth, deps);
 
@@ -79,12 +81,33 @@ async function authStatus(deps: CommandDeps, flags: JsonFlag): Promise<void> {
   const all = await deps.working("looking at the logins", (progress) =>
     authHealth(jackin, { signal: deps.signal, progress }),
   );
+  const agents = await deps.working("looking into running agents", (progress) =>
+    jackin.drift({ signal: deps.signal, progress }),
+  );
   const used = usedModes(effectiveModes(config));
   deps.notices(notices);
-  if (all.some(({ mode, health }) => used.has(mode) && health?.state === "bad")) deps.exit(3);
-  const rows = all.map((item) => ({ ...item, usedBy: used.get(item.mode) ?? [] }));
-  if (flags.json) return deps.json(rows);
-  for (const row of rows) deps.out(healthLines(deps, row.mode, row.health, saidOf(row)).join("\n"));
+  const isBad = ({ mode, health }: ModeHealth) => used.has(mode) && health?.state === "bad";
+  if (all.some(isBad) || agents.some(({ state }) => needsOperator.has(state))) deps.exit(3);
+  const modes = all.map((item) => ({ ...item, usedBy: used.get(item.mode) ?? [] }));
+  if (flags.json) return deps.json({ modes, agents });
+  for (const row of modes)
+    deps.out(healthLines(deps, row.mode, row.health, saidOf(row)).join("\n"));
+  for (const drift of agents) deps.out(driftLines(deps, drift).join("\n"));
+}
+
+const needsOperator: ReadonlySet<DriftState> = new Set(["expired", "dead", "hollow"]);
+
+function driftLines(deps: CommandDeps, drift: Drift): string[] {
+  const { instance, mode, state, text, next, expiresAt } = drift;
+  const level = state === "fresh" ? "good" : needsOperator.has(state) ? "bad" : "warning";
+  const health = {
+    state: level,
+    text,
+    ...(next !== undefined && { next }),
+    ...(expiresAt !== undefined && state !== "expired" && { expiresAt }),
+  } as const;
+  const what = text.startsWith(state) ? text : `${state}, ${text}`;
+  return healthLines(deps, `agent ${harmless(instance)} (${harmless(mode)})`, health, what);
 }
 
 /** Which modes launches would have, and by whose word. */

@@ -3,7 +3,14 @@ import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import type { AuthProvider, Grant, Plugin, Runtime, StartSpec } from "../../core/index.ts";
+import type {
+  AuthProvider,
+  Grant,
+  Plugin,
+  Runtime,
+  StartSpec,
+  Surroundings,
+} from "../../core/index.ts";
 import { cancelled, JackinError } from "../../core/index.ts";
 import { authIgnore } from "../../plugins/auth-ignore/index.ts";
 import { authToken } from "../../plugins/auth-token/index.ts";
@@ -161,6 +168,7 @@ function createRuntimeDouble() {
   const runs: (readonly string[])[] = [];
   const prompts: (string | undefined)[] = [];
   const put: string[] = [];
+  const surroundingsOf = new Map<string, Surroundings>();
   const plugin: Runtime = {
     kind: "runtime",
     name: "runtime-double",
@@ -189,6 +197,11 @@ function createRuntimeDouble() {
       put.push(instance);
       return "put";
     },
+    async surroundings(instance) {
+      const found = surroundingsOf.get(instance);
+      if (found) return found;
+      throw new JackinError({ code: "host-failed", message: `nothing is known of ${instance}` });
+    },
     async list() {
       if (script.broken) throw script.broken;
       return [...running].map(([instance, { labels }]) => ({ instance, running: true, labels }));
@@ -197,7 +210,7 @@ function createRuntimeDouble() {
       running.delete(instance);
     },
   };
-  return { plugin, script, running, attached, runs, prompts, put };
+  return { plugin, script, running, attached, runs, prompts, put, surroundingsOf };
 }
 
 /** A start that ends only by being cancelled, and tells when it has begun. */
