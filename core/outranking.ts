@@ -6,3 +6,13 @@ export const outranking: readonly string[] = [
   "ANTHROPIC_AUTH_TOKEN",
   "ANTHROPIC_API_KEY",
 ];
+
+/**
+ * Together they have Claude Code exchange an identity token: below `CLAUDE_CODE_OAUTH_TOKEN`, above a login. The first and one
+ * of the others are needed, beside an organization and a service account (2.1.330).
+ */
+export const federation: readonly string[] = [
+  "ANTHROPIC_FEDERATION_RULE_ID",
+  "ANTHROPIC_IDENTITY_TOKEN",
+  "ANTHROPIC_IDENTITY_TOKEN_FILE",
+];

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { outranking } from "./outranking.ts";
+import { federation, outranking } from "./outranking.ts";
 
 /** One of Claude Code's settings files, reduced to what bears on sign-in. */
 export interface SettingsLayer {
@@ -7,20 +7,22 @@ export interface SettingsLayer {
   readonly layer: "managed" | "local" | "project" | "user";
   /** Absolute, as the agent sees it. */
   readonly path: string;
-  /** It is no JSON object: Claude Code does not use it. */
+  /** It is no JSON object, or one of its keys has another type: Claude Code uses nothing of it (2.1.330). */
   readonly unreadable?: boolean;
   readonly apiKeyHelper: boolean;
   /** The variables of its `env` that bear on sign-in and are not empty; names only. */
   readonly env: readonly string[];
+  /** `apiKeyHelper`, and variables that bear on sign-in, that it sets to nothing: what lower layers and the environment say does not count. */
+  readonly blank?: readonly string[];
   /** Hooks of other layers, jackin's among them, are not run (`allowManagedHooksOnly`, `disableAllHooks`). */
   readonly withoutHooks: boolean;
 }
 
 const schema = v.looseObject({
-  apiKeyHelper: v.fallback(v.optional(v.string()), undefined),
-  env: v.fallback(v.optional(v.record(v.string(), v.unknown())), undefined),
-  allowManagedHooksOnly: v.fallback(v.optional(v.boolean()), undefined),
-  disableAllHooks: v.fallback(v.optional(v.boolean()), undefined),
+  apiKeyHelper: v.optional(v.string()),
+  env: v.optional(v.record(v.string(), v.unknown())),
+  allowManagedHooksOnly: v.optional(v.boolean()),
+  disableAllHooks: v.optional(v.boolean()),
 });
 
 /** The text may hold secrets; what is answered holds none. */
@@ -31,7 +33,8 @@ export function toSettingsLayer(
 ): SettingsLayer {
   let json: unknown;
   try {
-    json = JSON.parse(text.replace(/^\uFEFF/, ""));
+    // An empty file is no fault to Claude Code.
+    json = text.trim() === "" ? {} : JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch {
     json = undefined;
   }
@@ -39,19 +42,29 @@ export function toSettingsLayer(
   if (!parsed.success || Array.isArray(json))
     return { layer, path, unreadable: true, apiKeyHelper: false, env: [], withoutHooks: false };
   const { apiKeyHelper, env = {}, allowManagedHooksOnly, disableAllHooks } = parsed.output;
+  const bearing = Object.keys(env).filter(bearsOnSignIn);
+  const isBlank = (name: string) => String(env[name]).trim() === "" || isOff(name, env[name]);
+  const blank = [...(apiKeyHelper === "" ? ["apiKeyHelper"] : []), ...bearing.filter(isBlank)];
   return {
     layer,
     path,
-    apiKeyHelper: Boolean(apiKeyHelper?.trim()),
-    env: Object.entries(env)
-      .filter(([name, value]) => bearsOnSignIn(name) && String(value).trim() !== "")
-      .map(([name]) => name),
+    // One of spaces is run, and fails.
+    apiKeyHelper: Boolean(apiKeyHelper),
+    env: bearing.filter((name) => !isBlank(name)),
+    ...(blank.length > 0 && { blank }),
     withoutHooks:
       disableAllHooks === true || (layer === "managed" && allowManagedHooksOnly === true),
   };
 }
 
+/** A switch that says no. */
+function isOff(name: string, value: unknown): boolean {
+  return name.startsWith("CLAUDE_CODE_USE_") && /^\s*(0|false|no|off)\s*$/i.test(String(value));
+}
+
 /** Variables that Claude Code signs in with, or that choose another way to (documented precedence, 2.1.330). */
 export function bearsOnSignIn(name: string): boolean {
-  return outranking.includes(name) || name === "CLAUDE_CODE_OAUTH_TOKEN";
+  return (
+    outranking.includes(name) || federation.includes(name) || name === "CLAUDE_CODE_OAUTH_TOKEN"
+  );
 }

@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { fingerprint, toCredential } from "./credential.ts";
+
+const print = (value: string) => createHash("sha256").update(value).digest("hex").slice(0, 12);
+const login = (claudeAiOauth: object) => JSON.stringify({ claudeAiOauth, mcpOAuth: {} });
+
+describe("a credential file, told without its values", () => {
+  it("tells a token by the beginning of its SHA-256", async () => {
+    expect(await fingerprint("sk-ant-oat01-canary")).toBe(print("sk-ant-oat01-canary"));
+  });
+
+  it("tells a login that can renew itself", async () => {
+    const text = login({ accessToken: " a ", refreshToken: "r", expiresAt: 5, scopes: ["x"] });
+    const expected = { state: "whole", access: print("a"), refresh: print("r"), expiresAt: 5 };
+    expect(await toCredential(text)).toEqual(expected);
+  });
+
+  it.each([
+    ["without the rest", { accessToken: "a" }],
+    ["with nulls", { accessToken: "a", refreshToken: null, expiresAt: null }],
+    ["with a blank refresh token", { accessToken: "a", refreshToken: " " }],
+  ])("tells an access token alone, %s", async (_, oauth) => {
+    expect(await toCredential(login(oauth))).toEqual({ state: "access", access: print("a") });
+  });
+
+  it("tells a login that Claude Code has blanked", async () => {
+    const text = login({ accessToken: "", refreshToken: "", expiresAt: 0 });
+    expect(await toCredential(text)).toEqual({ state: "hollow" });
+    expect(await toCredential(login({}))).toEqual({ state: "hollow" });
+  });
+
+  it.each([
+    ["no file", undefined, "none"],
+    ["an empty one", " \n", "none"],
+    ["one with other keys only", '{"mcpOAuth":{}}', "none"],
+    ["one that was not written to its end", '{"claudeAiOauth":{"acc', "torn"],
+    ["a list", "[]", "unknown"],
+    ["a text", '"x"', "unknown"],
+    ["a token that is a number", login({ accessToken: 5 }), "unknown"],
+  ])("tells %s", async (_, text, state) => {
+    expect(await toCredential(text)).toEqual({ state });
+  });
+});
