@@ -25,3 +25,26 @@ it("forwards nothing of the host, whatever is there", async () => {
     notices: [],
   });
 });
+
+it.each([
+  ["not-signed-in", "mode ignore forwards nothing"],
+  ["not-renewed", "cannot be renewed"],
+  ["expired", "has expired"],
+  ["revoked", "was revoked"],
+  ["scope", "has no scope"],
+] as const)("sends a refused agent to its own login: %s", (cause, text) => {
+  const failure = { cause, text: "…", instance: "my-app", mode: "ignore", at: 0 };
+  expect(authIgnore().recover!(failure)).toEqual({
+    level: "warning",
+    text: expect.stringContaining(text),
+    next: "jackin hardline my-app   then type /login",
+  });
+});
+
+it.each(["refused", "malformed", "policy", "quota", "unknown"] as const)(
+  "leaves to the core what is no matter of that login: %s",
+  (cause) => {
+    const failure = { cause, text: "…", instance: "my-app", mode: "ignore", at: 0 };
+    expect(authIgnore().recover!(failure)).toBeUndefined();
+  },
+);

@@ -81,3 +81,24 @@ describe("auth-token", () => {
     expect(grant.notices[0]?.text).toContain("white space around it");
   });
 });
+
+describe("a refused agent of mode token", () => {
+  const about = { text: "…", instance: "my-app", mode: "token", at: 0 };
+  it.each([
+    ["expired", "has expired", /^claude setup-token .*\njackin eject my-app, then load/],
+    ["revoked", "was revoked", /^claude setup-token .*\njackin eject my-app, then load/],
+    ["malformed", "no whole token", /ANTHROPIC_AUTH_TOKEN.*\n.*108 characters/],
+    ["not-signed-in", "does not use its long-lived token", /^jackin eject my-app, then load/],
+    ["not-renewed", "does not use its long-lived token", /^jackin eject my-app, then load/],
+    ["scope", "expected in mode token", /sync or session/],
+  ] as const)("%s", (cause, text, next) => {
+    const notice = authToken().recover!({ cause, ...about });
+    expect(notice?.level).toBe(cause === "scope" ? "info" : "warning");
+    expect(notice?.text).toContain(text);
+    expect(notice?.next).toMatch(next);
+  });
+
+  it.each(["refused", "policy", "quota", "unknown"] as const)("%s is left to the core", (cause) => {
+    expect(authToken().recover!({ cause, ...about })).toBeUndefined();
+  });
+});

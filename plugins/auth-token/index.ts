@@ -1,5 +1,5 @@
 import { JackinError, throwIfAborted } from "../../core/index.ts";
-import type { AuthProvider, Notice } from "../../core/index.ts";
+import type { AuthFailure, AuthProvider, Notice } from "../../core/index.ts";
 
 const name = "auth-token";
 const variable = "CLAUDE_CODE_OAUTH_TOKEN";
@@ -57,7 +57,45 @@ export function authToken(): AuthProvider {
         notices,
       };
     },
+    recover,
   };
+}
+
+/** A running Claude Code 2.1.330 keeps the token that it was started with: another one takes another start. */
+function recover({ cause, instance }: AuthFailure): Notice | undefined {
+  const warn = (text: string, ...next: string[]): Notice => ({
+    level: "warning",
+    text,
+    next: next.join("\n"),
+  });
+  const again = `jackin eject ${instance}, then load it again`;
+  const renewed = [
+    "claude setup-token   makes another: store it in the place of the old one",
+    `${again}, with it`,
+  ];
+  switch (cause) {
+    case "expired":
+      return warn(`the long-lived token of ${instance} has expired`, ...renewed);
+    case "revoked":
+      return warn(`the long-lived token of ${instance} was revoked`, ...renewed);
+    case "malformed":
+      return warn(
+        `what ${instance} presents is no whole token: the stored one was cut short, or something outranks it`,
+        `jackin auth explain ${instance}   whether ANTHROPIC_AUTH_TOKEN or another source outranks it`,
+        `claude setup-token   else: store all ${usual.length} characters, as one line`,
+      );
+    case "not-signed-in":
+    case "not-renewed":
+      return warn(`${instance} does not use its long-lived token any more`, again);
+    case "scope":
+      return {
+        level: "info",
+        text: `${instance} asked for something that a long-lived token has no scope for, which is expected in mode token`,
+        next: "use mode sync or session where it is needed: jackin load --auth sync",
+      };
+    default:
+      return undefined;
+  }
 }
 
 /** Why a token can never work, told without showing any of it. */
