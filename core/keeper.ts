@@ -7,6 +7,7 @@ import { toJackinError } from "./error.ts";
 import type { Following } from "./following.ts";
 import { followLogins } from "./following.ts";
 import type { Machine } from "./machine.ts";
+import { watchReports } from "./reports.ts";
 import { takeRoster } from "./roster.ts";
 import type { KeeperParts } from "./teller.ts";
 import { createTeller } from "./teller.ts";
@@ -33,6 +34,7 @@ export async function keepAgents(
   kept.defer(() => claim.release());
   kept.use(await watchWakes(machine, bell.ring));
   const following = kept.use(followLogins(parts, teller, ctx));
+  const reports = kept.use(watchReports(parts, teller, ctx));
   await write("began to keep agents signed in");
   try {
     await loop(claim);
@@ -44,7 +46,7 @@ export async function keepAgents(
   async function loop(held: Claim): Promise<void> {
     let count = -1;
     for (;;) {
-      const running = await look(following);
+      const running = await look(following, reports);
       if (running !== count) await held.keeps((count = running));
       if (running === 0 && !stay && (await held.releaseIf(isIdle))) return;
       await bell.wait(lookAgain, ctx.signal);

@@ -63,6 +63,7 @@ export function createHostDouble(init: HostDoubleInit = {}): HostDouble {
   const notified: [string, string][] = [];
   const watches = createWatches();
   const clock = { time: init.now ?? Date.UTC(2026, 10, 25, 12), now: () => clock.time };
+  const writtenAt = recordWrites(disk, clock);
   const { exec } = init;
   return {
     platform: init.platform ?? "linux",
@@ -77,7 +78,7 @@ export function createHostDouble(init: HostDoubleInit = {}): HostDouble {
     },
     fire: watches.fire,
     notify: async (title, text) => void notified.push([title, text]),
-    ...(init.hasFiles === false ? {} : { files: filesOf(disk, changes, watches) }),
+    ...(init.hasFiles === false ? {} : { files: filesOf(disk, changes, watches, writtenAt) }),
     ...(exec && {
       exec: (command, args, options = {}) => {
         const call = { command, args, options };
@@ -158,6 +159,7 @@ function filesOf(
   disk: Map<string, FileDouble>,
   changes: string[],
   watches: Watches,
+  writtenAt: (path: string) => number,
 ): Required<HostFiles> {
   const held = new Map<string, Promise<void>>();
   const isFolder = (path: string) => [...disk.keys()].some((key) => key.startsWith(`${path}/`));
@@ -170,7 +172,7 @@ function filesOf(
     const rest = { size: 0, mode: 0o600, uid: 1000, changedAt: 0 };
     if (found === undefined) return isFolder(path) ? { kind: "folder", ...rest } : undefined;
     if (typeof found === "string")
-      return { kind: "file", ...rest, size: byteLength(found), changedAt: stampOf(found) };
+      return { kind: "file", ...rest, size: byteLength(found), changedAt: writtenAt(path) };
     if ("link" in found) return { kind: "link", ...rest };
     return { kind: "kind" in found ? found.kind : "file", ...rest };
   };
@@ -243,15 +245,24 @@ function filesOf(
   };
 }
 
-function failed(message: string): JackinError {
-  return new JackinError({ code: "host-failed", message });
+/** When a path was set, in ms; no two writes are of the same time. */
+function recordWrites(
+  disk: Map<string, FileDouble>,
+  clock: { now(): number },
+): (path: string) => number {
+  const times = new Map<string, number>();
+  const began = clock.now();
+  const set = disk.set.bind(disk);
+  let count = 0;
+  disk.set = (path, content) => {
+    times.set(path, clock.now() + ++count / 1000);
+    return set(path, content);
+  };
+  return (path) => times.get(path) ?? began;
 }
 
-/** Another content counts as written at another time. */
-function stampOf(text: string): number {
-  let stamp = 0;
-  for (const char of text) stamp = (stamp * 31 + char.codePointAt(0)!) % 1e12;
-  return stamp;
+function failed(message: string): JackinError {
+  return new JackinError({ code: "host-failed", message });
 }
 
 function byteLength(text: string): number {

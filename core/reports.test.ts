@@ -1,0 +1,166 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createHostDouble } from "../test/doubles/host.ts";
+import { createRuntimeDouble } from "../test/doubles/runtime.ts";
+import { createStoreDouble } from "../test/doubles/store.ts";
+import type { AuthProvider, Grant, JackinEvent } from "./index.ts";
+import { createJackin, createSecret, fingerprint } from "./index.ts";
+
+const ends: AbortController[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end.abort();
+});
+
+const folder = "/home/me/.jackin/instances/a/reports";
+const report = (message: string) =>
+  JSON.stringify({ error: "authentication_failed", last_assistant_message: message });
+const refused = report("Please run /login · API Error: 401 Invalid authentication credentials");
+
+async function setUp(mode = "sync") {
+  const runtime = createRuntimeDouble();
+  const host = createHostDouble({ files: { "/w/a/file": "", [`${folder}/.keep`]: "" } });
+  const login = { access: "one" };
+  const grants: string[] = [];
+  const provider: AuthProvider = {
+    kind: "auth",
+    name: `auth-${mode}`,
+    mode,
+    async grant(): Promise<Grant> {
+      grants.push(login.access);
+      const text = JSON.stringify({ claudeAiOauth: { accessToken: login.access } });
+      return {
+        line: mode,
+        login: "forwarded",
+        files: [{ name: ".credentials.json", content: createSecret(text) }],
+        replaceable: mode === "sync",
+        env: {},
+        notices: [],
+      };
+    },
+    ...(mode === "sync" && { follow: async () => ({ [Symbol.asyncDispose]: async () => {} }) }),
+    recover: ({ cause, instance }) => ({
+      level: "warning",
+      text: `${instance}: ${cause} in ${mode}`,
+      next: "do this",
+    }),
+  };
+  const events: JackinEvent[] = [];
+  const jackin = createJackin({
+    host,
+    plugins: [runtime, provider],
+    store: createStoreDouble(),
+    journal: {
+      write: async (event) => void events.push(event),
+      recent: async () => events,
+      async *follow() {},
+    },
+    config: async () => ({ config: { claude: { auth_forward: mode } }, notices: [] }),
+  });
+  await jackin.load({ target: "/w/a" });
+  const held = async (access: string) =>
+    runtime.surroundingsOf.set("a", {
+      env: [],
+      settings: [],
+      credential: { state: "access", access: await fingerprint(access), path: "/c" },
+    });
+  await held("one");
+  const end = new AbortController();
+  ends.push(end);
+  void jackin.keep({ signal: end.signal });
+  let count = 0;
+  const drop = (text: string, name = `${++count}-7.json`) => {
+    host.disk.set(`${folder}/${name}`, text);
+    host.fire(folder);
+  };
+  const said = (kind: JackinEvent["kind"]) => events.filter((event) => event.kind === kind);
+  const alert = async () => (await jackin.status()).instances[0]?.alert;
+  await vi.waitFor(() => expect(host.watched).toContain(folder));
+  return { jackin, runtime, host, login, drop, said, alert, held, grants };
+}
+
+describe("a refused turn", () => {
+  it("is healed when the host has another login, and only said", async () => {
+    const { runtime, login, drop, said, alert } = await setUp();
+    login.access = "two";
+    drop(refused);
+    await vi.waitFor(() => expect(said("healed")).toHaveLength(1));
+    expect(runtime.put).toHaveLength(1);
+    expect(said("healed")).toMatchObject([
+      { instance: "a", level: "info", next: "send the message again" },
+    ]);
+    expect(said("refused")).toEqual([]);
+    expect(await alert()).toBeUndefined();
+    expect(runtime.told).toMatchObject([["a", expect.stringContaining("has a newer login now")]]);
+  });
+
+  it.each([
+    [5_000, "healed", "refused"],
+    [120_000, "refused", "healed"],
+  ] as const)("that ended %i ms after a newer login came is %s", async (after, is, isNot) => {
+    const { jackin, login, drop, said, host } = await setUp();
+    login.access = "two";
+    await jackin.refresh("a");
+    host.clock.time += after;
+    drop(refused);
+    await vi.waitFor(() => expect(said(is)).toHaveLength(1));
+    expect(said(isNot)).toEqual([]);
+  });
+
+  it("is told with what helps when the host has no other, in status and on the terminal", async () => {
+    const { runtime, drop, said, alert, host } = await setUp();
+    drop(refused);
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    expect(said("refused")).toMatchObject([
+      { instance: "a", text: "a: refused in sync", next: "do this" },
+    ]);
+    expect(await alert()).toMatchObject({ text: "a: refused in sync", next: "do this" });
+    expect(runtime.told).toEqual([["a", "jackin: a: refused in sync → do this"]]);
+    expect(host.notified).toHaveLength(1);
+    expect(host.disk.has(`${folder}/1-7.json`)).toBe(false);
+  });
+
+  it("is no news any more once the agent holds another login", async () => {
+    const { jackin, drop, said, alert, held } = await setUp("ignore");
+    drop(refused);
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await held("signed in by hand");
+    // Any change of what runs makes the keeper look.
+    await jackin.eject("a").catch(() => undefined);
+    await jackin.load({ target: "/w/a" });
+    await vi.waitFor(async () => expect(await alert()).toBeUndefined());
+  });
+
+  it("asks no login of the host for what no login helps", async () => {
+    const { drop, said, grants } = await setUp();
+    const before = grants.length;
+    drop(report("API Error: 429 rate_limit_error"));
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    expect(grants).toHaveLength(before);
+  });
+
+  it("of several is told once", async () => {
+    const { drop, said, host } = await setUp();
+    host.disk.set(`${folder}/1-1.json`, refused);
+    host.disk.set(`${folder}/2-1.json`, refused);
+    drop(refused, "3-1.json");
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    host.fire(folder);
+    await vi.waitFor(() => expect(host.disk.has(`${folder}/3-1.json`)).toBe(false));
+    expect(said("refused")).toHaveLength(1);
+  });
+
+  it.each<[string, Parameters<Awaited<ReturnType<typeof setUp>>["host"]["disk"]["set"]>[1]]>([
+    ["is no JSON", "{"],
+    ["is of something else", JSON.stringify({ error: "none", last_assistant_message: "hello" })],
+    ["is a link", { link: "/home/me/.claude/.credentials.json" }],
+    ["is a pipe", { kind: "other" }],
+    ["is huge", "x".repeat(70_000)],
+  ])("whose report %s is nothing, and the report is removed", async (_, content) => {
+    const { drop, said, host } = await setUp();
+    host.disk.set(`${folder}/1-1.json`, content);
+    drop(refused, "2-1.json");
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    expect([...host.disk.keys()].filter((path) => path.startsWith(`${folder}/`))).toEqual([
+      `${folder}/.keep`,
+    ]);
+  });
+});

@@ -1,0 +1,157 @@
+/** Reads what agents' hooks report of turns that died of authentication: mends what can be mended, else says what helps. */
+import type { PluginContext, Surroundings } from "./contracts.ts";
+import { deliver } from "./deliver.ts";
+import { toJackinError } from "./error.ts";
+import type { AuthFailure, FailureCause } from "./failure.ts";
+import { adviseOn, parseReport } from "./failure.ts";
+import type { HostFiles } from "./host.ts";
+import { readLedger, writeAlert } from "./ledger.ts";
+import { homeOf, runtimeOf } from "./machine.ts";
+import type { InstanceStatus } from "./roster.ts";
+import { modeOptions, scopesOf } from "./scope.ts";
+import type { KeeperParts, Teller } from "./teller.ts";
+import { providerOf } from "./teller.ts";
+
+export interface Reports extends Disposable {
+  look(running: readonly InstanceStatus[]): Promise<void>;
+}
+
+/** bytes; the hook writes no more */
+const largest = 64 * 1024;
+/** ms. A turn that dies may have begun before the login was replaced. */
+const longestTurn = 60_000;
+
+/** No other login helps. */
+const noLogin: ReadonlySet<FailureCause> = new Set(["scope", "policy", "quota"]);
+
+export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginContext): Reports {
+  const { machine, plugins } = parts;
+  const { files } = machine.host;
+  const watched = new Map<string, Disposable>();
+  const reading = new Map<string, Promise<void>>();
+  return {
+    async look(running) {
+      if (!files) return;
+      const names = new Set(running.map(({ instance }) => instance));
+      for (const [instance, watch] of watched) if (!names.has(instance)) unwatch(instance, watch);
+      for (const status of running) {
+        await watchOne(status, files);
+        await read(status, files);
+        await forgetMended(status);
+      }
+    },
+    [Symbol.dispose]() {
+      for (const [instance, watch] of watched) unwatch(instance, watch);
+    },
+  };
+
+  async function watchOne(status: InstanceStatus, { stat, watch }: HostFiles): Promise<void> {
+    const folder = folderOf(status);
+    if (watched.has(status.instance) || (await stat(folder))?.kind !== "folder") return;
+    const read1 = () => void read(status, files!);
+    const found = watch?.(folder, read1);
+    if (found) watched.set(status.instance, found);
+  }
+
+  function unwatch(instance: string, watch: Disposable): void {
+    watch[Symbol.dispose]();
+    watched.delete(instance);
+  }
+
+  function folderOf({ instance }: InstanceStatus): string {
+    return `${homeOf(machine, instance)}/reports`;
+  }
+
+  /** One reading of an instance after the other. */
+  function read(status: InstanceStatus, from: HostFiles): Promise<void> {
+    const before = reading.get(status.instance) ?? Promise.resolve();
+    const next = before.then(() => readAll(status, from)).catch((error: unknown) => fail(error));
+    reading.set(status.instance, next);
+    return next;
+  }
+
+  async function fail(error: unknown): Promise<void> {
+    const { code, message } = toJackinError(error);
+    if (code !== "cancelled") await teller.say("keeper", { level: "info", text: message }, []);
+  }
+
+  /** Of several only the newest counts: they tell the same. The folder is the agent's, so nothing in it is believed. */
+  async function readAll(status: InstanceStatus, from: HostFiles): Promise<void> {
+    const folder = folderOf(status);
+    if ((await from.stat(folder))?.kind !== "folder") return;
+    const names = (await from.list(folder)).filter((name) => /^\d+-\d+\.json$/.test(name)).sort();
+    let newest: AuthFailure | undefined;
+    for (const name of names) {
+      const path = `${folder}/${name}`;
+      const now = machine.host.clock.now();
+      const at = Math.min(now, (await from.stat(path))?.changedAt ?? now);
+      const options = { maxBytes: largest, followLinks: false };
+      const text = await from.read(path, options).catch(() => undefined);
+      await from.remove(path);
+      const { instance, mode } = status;
+      newest = (text && parseReport(text, { instance, mode, at })) || newest;
+    }
+    if (newest) await answer(newest, status);
+  }
+
+  async function answer(failure: AuthFailure, status: InstanceStatus): Promise<void> {
+    const { instance } = status;
+    if (await heal(failure, status)) {
+      const text = `${instance} was refused (${failure.text}) and has a newer login now`;
+      return teller.say("healed", { level: "info", text, next: "send the message again" }, [
+        status,
+      ]);
+    }
+    const surroundings = await lookInto(status);
+    const held = heldIn(surroundings);
+    const notice = adviseOn(failure, providerOf(plugins, status.mode), surroundings);
+    const { text, next } = notice;
+    await writeAlert(machine.store, instance, {
+      at: failure.at,
+      text,
+      about: "turn",
+      ...(next !== undefined && { next }),
+      ...(held !== undefined && { held }),
+    });
+    await teller.say("refused", notice, [status]);
+  }
+
+  /** True when the agent has another login now than the one that was refused. */
+  async function heal(failure: AuthFailure, status: InstanceStatus): Promise<boolean> {
+    const { instance, workspace, role } = status;
+    const provider = providerOf(plugins, status.mode);
+    if (!provider?.follow || noLogin.has(failure.cause)) return false;
+    const before = await readLedger(machine.store, instance);
+    const { config } = await parts.config();
+    const options = modeOptions(scopesOf(config, { workspace, role }), provider);
+    // May have the host's own claude renew it first.
+    const grant = await provider.grant({ instance, options, others: [] }, ctx);
+    if (!grant.replaceable) return false;
+    const { outcome } = await deliver(machine, instance, grant, { again: true }, ctx);
+    if (outcome !== "updated") return false;
+    const after = await readLedger(machine.store, instance);
+    if (after?.access !== before?.access) return true;
+    return before?.previous !== undefined && failure.at - before.at < longestTurn;
+  }
+
+  async function lookInto({ instance, runtime }: InstanceStatus) {
+    return await runtimeOf(machine, runtime)
+      .surroundings?.(instance, ctx)
+      .catch(() => undefined);
+  }
+
+  /** What was refused is in use no more: the operator has signed in, in the agent or on the host. */
+  async function forgetMended(status: InstanceStatus): Promise<void> {
+    const alert = (await readLedger(machine.store, status.instance))?.alert;
+    if (alert?.about !== "turn") return;
+    const held = heldIn(await lookInto(status));
+    if (held !== undefined && held !== alert.held)
+      await writeAlert(machine.store, status.instance, undefined);
+  }
+}
+
+/** Another answer means that the agent has another credential now. */
+function heldIn(surroundings: Surroundings | undefined): string | undefined {
+  const credential = surroundings?.credential;
+  return credential && "access" in credential ? credential.access : credential?.state;
+}
