@@ -4,6 +4,7 @@ import { JackinError } from "../../core/index.ts";
 import { attachTo } from "./attach.ts";
 import type { CommandDeps } from "./command.ts";
 import { canAttach, readStdin } from "./io.ts";
+import { ensureKept } from "./keeping.ts";
 import { harmless, validity } from "./show.ts";
 
 interface LoadFlags {
@@ -86,8 +87,10 @@ async function start(
   );
   const { instance } = launched.instance;
   tell(deps, jackin, launched);
+  const attaches = flags.detach !== true && flags.json !== true && canAttach(deps.io);
+  if (attaches) return await attachTo(deps, jackin, instance);
+  await ensureKept(deps, jackin);
   if (flags.json === true) return deps.json(toJson(launched));
-  if (flags.detach !== true && canAttach(deps.io)) return await attachTo(deps, jackin, instance);
   deps.out(instance);
   if (flags.detach !== true) deps.err(`No terminal to attach: ${instance} runs detached.`);
   deps.err(`→ jackin hardline ${instance}`);

@@ -1,11 +1,14 @@
 #!/usr/bin/env node
+import { fileURLToPath } from "node:url";
+import { createStartKeeper } from "./keeper-start.ts";
 import { run } from "./run.ts";
 
 const stop = new AbortController();
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
   process.on(signal, () => {
-    // The second time it is meant: whatever is left is found and cleared by the next command.
-    if (stop.signal.aborted) process.exit(code);
+    // The second time it is meant: whatever is left is found and cleared by the next command. Not so of a terminal that is
+    // gone: the system and the shell each tell it, and who keeps agents signed in has to hand that over.
+    if (stop.signal.aborted && signal !== "SIGHUP") process.exit(code);
     stop.abort(signal);
   });
 }
@@ -20,14 +23,13 @@ for (const stream of [stdout, stderr]) {
   });
 }
 
-const code = await run(process.argv.slice(2), {
-  stdin,
-  stdout,
-  stderr,
-  env,
-  cwd: currentFolder(),
-  signal: stop.signal,
-});
+const cwd = currentFolder();
+const main = fileURLToPath(import.meta.url);
+const code = await run(
+  process.argv.slice(2),
+  { stdin, stdout, stderr, env, cwd, signal: stop.signal },
+  { startKeeper: createStartKeeper({ main, env, cwd }) },
+);
 // Not left to the event loop: a plugin's open handle must not keep the command from ending.
 // A stream tells its error after it has called back.
 stdout.write("", () => stderr.write("", () => setImmediate(() => process.exit(code || unwritten))));

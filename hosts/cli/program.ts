@@ -3,6 +3,7 @@ import manifest from "../../package.json" with { type: "json" };
 import type { CommandDeps } from "./command.ts";
 import { registerAuthCommands } from "./auth-commands.ts";
 import { registerConfigCommands } from "./config-commands.ts";
+import { registerKeeperCommands } from "./keeper-commands.ts";
 import { registerLoad } from "./load.ts";
 import { registerServe } from "./serve.ts";
 import { registerSessionCommands } from "./session-commands.ts";
@@ -30,6 +31,7 @@ export function createProgram(deps: CommandDeps, passed: readonly string[]): Com
   registerLoad(program, deps, passed);
   registerSessionCommands(program, deps);
   registerAuthCommands(program, deps);
+  registerKeeperCommands(program, deps);
   program.commandsGroup("Setup:");
   registerConfigCommands(program, deps);
   registerServe(program, deps);

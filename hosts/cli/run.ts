@@ -13,6 +13,8 @@ export interface RunOptions {
   /** Instead of this machine's jackin. */
   readonly open?: (options: OpenOptions) => Promise<OpenedJackin>;
   readonly prompts?: Prompts;
+  /** Starts the process that keeps agents signed in when this one has ended; without it none is started. */
+  readonly startKeeper?: () => Promise<void>;
 }
 
 /** The `jackin` command: `argv` without the program's name. Answers the exit code; nothing of it throws. */
@@ -58,7 +60,12 @@ function createSession(argv: readonly string[], io: Io, options: RunOptions) {
   const open = async () => {
     const openJackin = options.open ?? (await import("../node/open.ts")).openJackin;
     const command = `jackin ${argv[0] ?? ""}`.trim();
-    const result = await openJackin({ env: io.env, signal: io.signal, command });
+    const result = await openJackin({
+      env: io.env,
+      signal: io.signal,
+      command,
+      startKeeper: options.startKeeper,
+    });
     redact = (text) => result.jackin.redactor.redact(text);
     return result;
   };

@@ -43,6 +43,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     allowedHosts: [...loopbackHosts, inUrl(address), ...options.allowedHosts],
     allowedOrigins,
     log,
+    signal,
   });
   const underWay = new Set<Promise<unknown>>();
   let stopping = false;

@@ -29,6 +29,7 @@ export function registerServe(program: Command, deps: CommandDeps): void {
     .action(async (flags: ServeFlags) => {
       const port = toPort(flags.port);
       const { startServer } = await import("./serve-server.ts");
+      const { whileKept } = await import("./keeping.ts");
       const { jackin, host } = await deps.open();
       await using server = await startServer({
         jackin,
@@ -47,7 +48,7 @@ export function registerServe(program: Command, deps: CommandDeps): void {
       if (flags.json) deps.json({ url, tokenFile });
       else deps.out(`jackin listens on ${url}\nIts bearer token is in ${tokenFile}`);
       deps.err("Ctrl-C stops it; instances keep running.");
-      await server.stopped;
+      await whileKept(deps, jackin, () => server.stopped);
     });
 }
 

@@ -4,7 +4,8 @@ import { cancelled, detachKey, JackinError, quoteShell } from "../../core/index.
 import { attachTo } from "./attach.ts";
 import type { CommandDeps } from "./command.ts";
 import { canAttach } from "./io.ts";
-import { harmless, inOrder, statusTable } from "./show.ts";
+import { ensureKept } from "./keeping.ts";
+import { alertNotices, harmless, inOrder, keeperLine, statusTable } from "./show.ts";
 
 export function registerSessionCommands(program: Command, deps: CommandDeps): void {
   const command = (name: string, summary: string, example: string) =>
@@ -73,8 +74,10 @@ interface StatusFlags {
 
 async function status(deps: CommandDeps, flags: StatusFlags): Promise<void> {
   const { jackin } = await deps.open();
-  const { instances, notices } = await jackin.status({ signal: deps.signal });
+  const { instances, notices, keeper } = await jackin.status({ signal: deps.signal });
   const shown = inOrder(flags.running ? instances.filter(isLive) : instances);
+  const anyLives = instances.some(isLive);
+  if (anyLives) await ensureKept(deps, jackin);
   deps.notices(notices);
   if (flags.json) return deps.json(shown);
   if (flags.quiet) {
@@ -85,7 +88,10 @@ async function status(deps: CommandDeps, flags: StatusFlags): Promise<void> {
     return deps.err(`No agent ${flags.running ? "runs" : "is here"}.\n→ jackin load`);
   const { stdout } = deps.io;
   const width = stdout.isTTY ? (stdout.columns ?? 80) : undefined;
-  deps.out(statusTable(shown, jackin.host.clock.now(), width).join("\n"));
+  const now = jackin.host.clock.now();
+  deps.out(statusTable(shown, now, width).join("\n"));
+  deps.notices(alertNotices(shown, now));
+  if (anyLives) deps.err(keeperLine(keeper, now));
 }
 
 async function eject(deps: CommandDeps, named: string | undefined): Promise<void> {
@@ -94,6 +100,7 @@ async function eject(deps: CommandDeps, named: string | undefined): Promise<void
   const { workspace, workdir } = await deps.working(`stopping ${instance}`, (progress) =>
     jackin.eject(instance, { signal: deps.signal, progress }),
   );
+  await ensureKept(deps, jackin);
   deps.out(instance);
   deps.err(
     `It is stopped; its folder stays.\n→ jackin load ${shellWord(harmless(workspace ?? workdir))}`,
@@ -105,6 +112,7 @@ async function exile(deps: CommandDeps): Promise<void> {
   const stopped = await deps.working("stopping all agents", (progress) =>
     jackin.exile({ signal: deps.signal, progress }),
   );
+  await ensureKept(deps, jackin);
   if (stopped.length > 0) deps.out(stopped.join("\n"));
   else deps.err("No agent runs.");
 }

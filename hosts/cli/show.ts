@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { InstanceStatus, Notice } from "../../core/index.ts";
+import type { InstanceStatus, KeeperStatus, Notice } from "../../core/index.ts";
 import type { Io } from "./io.ts";
 import { hasColor } from "./io.ts";
 
@@ -127,6 +127,28 @@ export function statusTable(
     return [item.instance, item.state, item.mode, item.account ?? "", valid, place, age];
   });
   return table(statusColumns, rows, width);
+}
+
+/** What the operator should know of each agent. */
+export function alertNotices(instances: readonly InstanceStatus[], now: number): readonly Notice[] {
+  return instances.flatMap(({ instance, alert }) => {
+    if (!alert) return [];
+    const { at, text, next } = alert;
+    const notice = {
+      level: "warning",
+      text: `${instance}: ${text} (${duration(now - at)} ago)`,
+    } as const;
+    return [{ ...notice, ...(next !== undefined && { next }) }];
+  });
+}
+
+/** Of agents that run. */
+export function keeperLine(keeper: KeeperStatus | undefined, now: number): string {
+  if (!keeper) return "keeper: starting";
+  if (keeper.state === "gone") return "keeper: it was killed; another is starting";
+  const { since, keeps } = keeper;
+  const agents = `${keeps} ${keeps === 1 ? "agent" : "agents"}`;
+  return `keeper: running for ${duration(now - since)}, keeps ${agents} signed in`;
 }
 
 export function inOrder(instances: readonly InstanceStatus[]): readonly InstanceStatus[] {

@@ -2,7 +2,14 @@
 import { expect } from "vitest";
 import * as v from "valibot";
 import { createRedactor, createSecret } from "../../core/index.ts";
-import type { Host, InstanceStatus, Jackin, Launched, LaunchRequest } from "../../core/index.ts";
+import type {
+  Host,
+  InstanceStatus,
+  Jackin,
+  Launched,
+  LaunchRequest,
+  Refreshed,
+} from "../../core/index.ts";
 import { createApp } from "./index.ts";
 import type { AppOptions } from "./index.ts";
 import * as schemas from "./schemas.ts";
@@ -19,6 +26,7 @@ export const running: InstanceStatus = {
   image: "own:1",
   state: "running",
   startedAt: 1,
+  alert: { at: 2, text: "was refused", next: "jackin auth sync my-app" },
 };
 export const launch: Launched = {
   instance: running,
@@ -27,9 +35,18 @@ export const launch: Launched = {
   notices: [{ level: "info", text: "one more", next: "jackin hardline my-app" }],
 };
 
+export const refreshed: Refreshed = {
+  instance: "my-app",
+  outcome: "updated",
+  text: "has the login that the host has now",
+  expiresAt: 99,
+  notices: [],
+};
+
 export function setUp(jackin: Partial<Jackin> = {}, options: Partial<AppOptions> = {}) {
   const requests: LaunchRequest[] = [];
   const ejected: string[] = [];
+  const synced: string[] = [];
   const host: Host = { platform: "unknown", env: {}, clock: { now: () => 1 } };
   const fake = {
     redactor: createRedactor(),
@@ -41,6 +58,8 @@ export function setUp(jackin: Partial<Jackin> = {}, options: Partial<AppOptions>
     }),
     load: async (request) => (requests.push(request), launch),
     status: async () => ({ instances: [running], notices: [{ level: "warning", text: "slow" }] }),
+    refresh: async (instance = "all") => (synced.push(instance), [refreshed]),
+    ensureKept: async () => {},
     eject: async (instance) => (ejected.push(instance), { ...running, state: "stopped" }),
     context: () => ({
       host,
@@ -59,7 +78,7 @@ export function setUp(jackin: Partial<Jackin> = {}, options: Partial<AppOptions>
       body: typeof body === "string" ? body : JSON.stringify(body),
       headers: { "content-type": "application/json", ...headers },
     });
-  return { app, call, post, requests, ejected, jackin: fake };
+  return { app, call, post, requests, ejected, synced, jackin: fake };
 }
 
 export async function problemOf(answer: Response): Promise<schemas.Problem> {

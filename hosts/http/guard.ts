@@ -76,6 +76,10 @@ export function checkToken(token: Secret): MiddlewareHandler {
   };
 }
 
+/** A body of another type would be passed over, and the call mean something else. */
+export const requireJsonIfAny: MiddlewareHandler = async (c, next) =>
+  (await c.req.text()) === "" ? next() : requireJson(c, next);
+
 /** A form of a foreign page cannot send this type without asking first. */
 export const requireJson: MiddlewareHandler = async (c, next) => {
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();

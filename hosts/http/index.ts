@@ -9,8 +9,9 @@ import {
   didYouMean,
   effectiveModes,
   JackinError,
+  toJackinError,
 } from "../../core/index.ts";
-import type { Jackin, Secret } from "../../core/index.ts";
+import type { Jackin, Notice, Secret } from "../../core/index.ts";
 import {
   checkHost,
   checkOrigin,
@@ -18,18 +19,23 @@ import {
   loopbackHosts,
   redactAnswers,
   requireJson,
+  requireJsonIfAny,
   throwErrors,
 } from "./guard.ts";
+import { streamEvents } from "./events.ts";
 import { refuseBody, toErrorProblem, toProblem } from "./problem.ts";
 import {
   alive,
   auth,
+  event,
   instanceStatus,
   launchBody,
   launched,
   openApiDocument,
   problem,
+  refreshed,
   status,
+  syncBody,
 } from "./schemas.ts";
 
 export { loopbackHosts } from "./guard.ts";
@@ -45,6 +51,10 @@ export interface AppOptions {
   readonly allowedOrigins?: readonly string[];
   /** Told of defects, redacted; nothing is logged without it. */
   readonly log?: (line: string) => void;
+  /** Ends what would go on for ever, the streams of events. */
+  readonly signal?: AbortSignal;
+  /** ms between two signs of life in a stream of events; 15 000 without it */
+  readonly heartbeatMs?: number;
 }
 
 /** For a typed client: `hc<AppType>(url)`. */
@@ -52,7 +62,6 @@ export type AppType = ReturnType<typeof createApp>;
 
 /** bytes; a launch is a few hundred. */
 const longestBody = 64 * 1024;
-const bodyKeys = Object.keys(launchBody.entries);
 
 /** jackin over HTTP: the operations of the command, for other tools. Runs wherever Hono does. */
 export function createApp(options: AppOptions) {
@@ -82,17 +91,18 @@ export function createApp(options: AppOptions) {
         ["400", "404", "413", "415", "422", "424", "502", "503"],
       ),
       requireJson,
-      bodyLimit({ maxSize: longestBody, onError: (c) => toProblem(c, tooLong) }),
+      limitBody,
       validator("json", launchBody, (result) => {
-        if (!result.success) throw refuseBody(result.error, bodyKeys);
+        if (!result.success) throw refuseBody(result.error, Object.keys(launchBody.entries));
       }),
       async (c) => {
         const { workspace, directory, ...rest } = c.req.valid("json");
         if (workspace !== undefined) await requireWorkspace(jackin, workspace);
         const target = workspace ?? directory;
         const answer = await jackin.load({ target, ...rest }, { signal: c.req.raw.signal });
+        const notices = [...answer.notices, ...(await ensureKept(jackin))];
         c.header("location", `/v1/instances/${answer.instance.instance}`);
-        return c.json(answer, 201);
+        return c.json({ ...answer, notices }, 201);
       },
     )
     .get(
@@ -124,6 +134,34 @@ export function createApp(options: AppOptions) {
         const modes = await authHealth(jackin, { signal: c.req.raw.signal });
         return c.json({ effective: effectiveModes(config), modes });
       },
+    )
+    .post(
+      "/v1/auth/sync",
+      describe(
+        "Give running instances, one or all, the login that a launch would give them now",
+        { 200: refreshed },
+        ["400", "404", "409", "413", "415", "422", "424"],
+      ),
+      limitBody,
+      requireJsonIfAny,
+      validator("json", syncBody, (result) => {
+        if (!result.success) throw refuseBody(result.error, Object.keys(syncBody.entries));
+      }),
+      async (c) => {
+        const { instance } = c.req.valid("json");
+        return c.json(await jackin.refresh(instance, { signal: c.req.raw.signal }));
+      },
+    )
+    .get(
+      "/v1/events",
+      describe(
+        "What happens to agents and their logins from now on, as server-sent events; each has the name of its kind",
+        { 200: event },
+        [],
+        { type: "text/event-stream" },
+      ),
+      (c) =>
+        streamEvents(c, jackin, { log, signal: options.signal, heartbeatMs: options.heartbeatMs }),
     );
 
   app.get(
@@ -158,11 +196,11 @@ function describe(
   summary: string,
   answers: Readonly<Record<number, GenericSchema>>,
   failures: readonly string[] = [],
-  more: { readonly security?: [] } = {},
+  { type = "application/json", ...more }: { readonly security?: []; readonly type?: string } = {},
 ) {
   const good = Object.entries(answers).map(([code, schema]) => [
     code,
-    { description: "Done", content: { "application/json": { schema: resolver(schema) } } },
+    { description: "Done", content: { [type]: { schema: resolver(schema) } } },
   ]);
   const bad = [...(more.security ? [] : ["401"]), "403", ...failures, "500"].map((code) => [
     code,
@@ -173,6 +211,8 @@ function describe(
   ]);
   return describeRoute({ summary, ...more, responses: Object.fromEntries([...good, ...bad]) });
 }
+
+const limitBody = bodyLimit({ maxSize: longestBody, onError: (c) => toProblem(c, tooLong) });
 
 const tooLong = {
   code: "usage",
@@ -188,6 +228,18 @@ function checkedToken(token: Secret | string): Secret {
     message: "The API's token must have at least 16 characters, printable ASCII without spaces.",
     hint: "openssl rand -hex 32",
   });
+}
+
+/** A keeper that cannot be started is no failure of a launch. */
+async function ensureKept(jackin: Jackin): Promise<readonly Notice[]> {
+  try {
+    await jackin.ensureKept();
+    return [];
+  } catch (error) {
+    const { message, hint } = toJackinError(error);
+    const text = `Nobody keeps it signed in: ${message}`;
+    return [{ level: "warning", text, ...(hint !== undefined && { next: hint }) }];
+  }
 }
 
 /** Core also takes a path where a name is given; over HTTP the two have a key each. */

@@ -3,7 +3,14 @@ import { createSecret } from "../../core/index.ts";
 import { problemOf, setUp, token } from "./app-double.ts";
 
 describe("refusals", () => {
-  const paths = ["/v1/instances", "/v1/instances/my-app", "/v1/auth", "/v1/nothing", "/v1"];
+  const paths = [
+    "/v1/instances",
+    "/v1/instances/my-app",
+    "/v1/auth",
+    "/v1/events",
+    "/v1/nothing",
+    "/v1",
+  ];
   it.each(paths)("%s asks for the token", async (path) => {
     const { app, jackin } = setUp();
     for (const [name, value] of [

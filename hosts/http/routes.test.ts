@@ -1,8 +1,17 @@
 import { hc } from "hono/client";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import * as v from "valibot";
-import type { AuthProvider, InstanceStatus, Launched, LaunchRequest } from "../../core/index.ts";
-import { launch, problemOf, running, setUp, token } from "./app-double.ts";
+import { JackinError } from "../../core/index.ts";
+import type {
+  AuthProvider,
+  InstanceStatus,
+  JackinEvent,
+  Launched,
+  LaunchRequest,
+  Refreshed,
+  Status,
+} from "../../core/index.ts";
+import { launch, problemOf, refreshed, running, setUp, token } from "./app-double.ts";
 import type { AppType } from "./index.ts";
 import * as schemas from "./schemas.ts";
 
@@ -14,6 +23,34 @@ describe("routes", () => {
     const body = await answer.json();
     expect(body).toEqual({ instances: [running], notices: [{ level: "warning", text: "slow" }] });
     expect(v.is(schemas.status, body)).toBe(true);
+  });
+
+  it("GET /v1/instances tells of the keeper", async () => {
+    const keeper = { state: "gone", process: "m/1/2", since: 3, keeps: 4 } as const;
+    const { call } = setUp({ status: async () => ({ instances: [], notices: [], keeper }) });
+    const body = await (await call("/v1/instances")).json();
+    expect(body).toEqual({ instances: [], notices: [], keeper });
+    expect(v.is(schemas.status, body)).toBe(true);
+  });
+
+  it("POST /v1/instances has it kept, and a failure of that is a notice", async () => {
+    let asked = 0;
+    const kept = setUp({ ensureKept: async () => void asked++ });
+    expect(await (await kept.post({ workspace: "my-app" })).json()).toEqual(launch);
+    expect(asked).toBe(1);
+    const error = new JackinError({ code: "host-failed", message: "no room", hint: "make room" });
+    const { post } = setUp({ ensureKept: () => Promise.reject(error) });
+    const answer = await post({ workspace: "my-app" });
+    expect([answer.status, await answer.json()]).toEqual([
+      201,
+      {
+        ...launch,
+        notices: [
+          ...launch.notices,
+          { level: "warning", text: "Nobody keeps it signed in: no room", next: "make room" },
+        ],
+      },
+    ]);
   });
 
   it("POST /v1/instances starts a workspace and answers what the command prints", async () => {
@@ -75,6 +112,34 @@ describe("routes", () => {
     });
   });
 
+  it("POST /v1/auth/sync brings all up to date, or the one of its body", async () => {
+    const { call, synced } = setUp();
+    const answer = await call("/v1/auth/sync", { method: "POST" });
+    const body = await answer.json();
+    expect([answer.status, body]).toEqual([200, [refreshed]]);
+    expect(v.is(schemas.refreshed, body)).toBe(true);
+    const json = { "content-type": "application/json" };
+    for (const text of ["{}", '{"instance":"my-app"}'])
+      await call("/v1/auth/sync", { method: "POST", body: text, headers: json });
+    expect(synced).toEqual(["all", "all", "my-app"]);
+  });
+
+  it("POST /v1/auth/sync refuses a body that it would have to guess at", async () => {
+    const { call, synced } = setUp();
+    const post = (body: string, type: string) =>
+      call("/v1/auth/sync", { method: "POST", body, headers: { "content-type": type } });
+    const form = await problemOf(
+      await post("instance=my-app", "application/x-www-form-urlencoded"),
+    );
+    expect(form).toMatchObject({ status: 415, code: "usage" });
+    const wrong = await problemOf(await post('{"instanc":"my-app"}', "application/json"));
+    expect(wrong).toMatchObject({ status: 400, code: "usage" });
+    expect(wrong.detail).toContain('unknown key "instanc". Did you mean "instance"?');
+    const long = `{"instance":"${"x".repeat(70_000)}"}`;
+    expect((await post(long, "application/json")).status).toBe(413);
+    expect(synced).toEqual([]);
+  });
+
   it("GET /healthz needs no token", async () => {
     const answer = await setUp().app.request("/healthz");
     expect([answer.status, await answer.json()]).toEqual([200, { status: "ok" }]);
@@ -108,6 +173,14 @@ describe("types", () => {
       keyof InstanceStatus
     >();
     expectTypeOf<keyof v.InferOutput<typeof schemas.launched>>().toEqualTypeOf<keyof Launched>();
+    expectTypeOf<keyof v.InferOutput<typeof schemas.status>>().toEqualTypeOf<keyof Status>();
+    expectTypeOf<keyof v.InferOutput<typeof schemas.event>>().toEqualTypeOf<keyof JackinEvent>();
+    expectTypeOf<v.InferOutput<typeof schemas.event>["kind"]>().toEqualTypeOf<
+      JackinEvent["kind"]
+    >();
+    expectTypeOf<keyof v.InferOutput<typeof schemas.refreshed>[number]>().toEqualTypeOf<
+      keyof Refreshed
+    >();
     type Mapped = "target" | "cwd";
     expectTypeOf<
       Exclude<keyof v.InferOutput<typeof schemas.launchBody>, "workspace" | "directory">

@@ -6,9 +6,11 @@ import type {
   ErrorCode,
   Health,
   InstanceStatus,
+  JackinEvent,
   Launched,
   ModeHealth,
   Notice,
+  Refreshed,
   Status,
 } from "../../core/index.ts";
 
@@ -60,6 +62,14 @@ export const launchBody = v.pipe(
     "name either a workspace or a directory",
   ),
   v.metadata({ ref: "Launch" }),
+);
+
+/** The body of a sync, which may be left out. */
+export const syncBody = v.pipe(
+  v.strictObject({
+    instance: v.optional(v.pipe(name, v.description("This one only; all that run without it"))),
+  }),
+  v.metadata({ ref: "Sync" }),
 );
 
 export const instanceStatus = v.pipe(
@@ -125,6 +135,32 @@ export const launched = v.pipe(
   }),
   v.metadata({ ref: "Launched" }),
 ) satisfies Shows<Launched>;
+
+export const refreshed = v.pipe(
+  v.array(
+    v.object({
+      instance: v.string(),
+      outcome: v.picklist(["updated", "kept", "failed"]),
+      text: v.string(),
+      expiresAt: v.optional(milliseconds),
+      notices: v.array(notice),
+    }),
+  ),
+  v.metadata({ ref: "Synced" }),
+) satisfies Shows<readonly Refreshed[]>;
+
+/** The data of a server-sent event, whose name is its kind. */
+export const event = v.pipe(
+  v.object({
+    at: milliseconds,
+    kind: v.picklist(["started", "stopped", "updated", "warning", "refused", "healed", "keeper"]),
+    level: v.picklist(["info", "warning"]),
+    instance: v.exactOptional(v.string()),
+    text: v.string(),
+    next: v.exactOptional(v.string()),
+  }),
+  v.metadata({ ref: "Event" }),
+) satisfies Shows<JackinEvent>;
 
 const effectiveMode = v.object({
   workspace: v.optional(v.string()),

@@ -56,3 +56,15 @@ function startOf(pid: number): string | undefined {
     return undefined;
   }
 }
+
+/** The command line of a process, word by word where the system tells; nothing for one that is gone. */
+export function commandOf(pid: number): readonly string[] {
+  try {
+    if (process.platform === "linux")
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+    const args = ["-ww", "-o", "args=", "-p", String(pid)];
+    return execFileSync("/bin/ps", args, { encoding: "utf8" }).trim().split(/\s+/);
+  } catch {
+    return [];
+  }
+}
