@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { reportMatcher } from "./failure-words.ts";
 import { answerFirstRun } from "./first-run.ts";
 import { failedCommand } from "./holder.ts";
 
@@ -8,7 +9,7 @@ const ours = hookGroup(failed);
 
 function hookGroup(...commands: readonly string[]) {
   const hooks = commands.map((command) => ({ type: "command", command, timeout: 10 }));
-  return { matcher: "authentication_failed", hooks };
+  return { matcher: reportMatcher, hooks };
 }
 
 function after(config: string | undefined, workdir = "/work/a"): Record<string, unknown> {
@@ -120,7 +121,7 @@ describe("the hook that reports refused turns", () => {
       Stop: [{ hooks: [mine] }],
       StopFailure: [
         { matcher: "rate_limit", hooks: [mine] },
-        { matcher: "authentication_failed", hooks: [mine, { type: "prompt", prompt: "why" }] },
+        { matcher: reportMatcher, hooks: [mine, { type: "prompt", prompt: "why" }] },
         { hooks: [mine] },
         "odd",
         { matcher: "odd", hooks: "odd" },

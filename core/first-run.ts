@@ -1,4 +1,5 @@
 import type { Notice } from "./contracts.ts";
+import { reportMatcher } from "./failure-words.ts";
 import { isFailedCommand } from "./holder.ts";
 
 /** What an instance's own Claude Code files hold now. */
@@ -67,7 +68,7 @@ export function answerFirstRun(
 
 /** The settings' hooks with ours among them, once; undefined when they are nothing to add to. */
 function withHook(settings: Json, command: string): Json | undefined {
-  const matcher = "authentication_failed";
+  const matcher = reportMatcher;
   const { hooks = {} } = settings;
   if (!isObject(hooks)) return undefined;
   const { StopFailure: groups = [] } = hooks;

@@ -107,8 +107,9 @@ export async function resolveLaunch(
   };
 }
 
-function outranks({ entry }: Resolved, mode: string): Notice[] {
-  if (!outranking.includes(entry.key)) return [];
+function outranks({ entry, value }: Resolved, mode: string): Notice[] {
+  // An empty one is for Claude Code as if it were not set.
+  if (!outranking.includes(entry.key) || value?.reveal().trim() === "") return [];
   const text = `${entry.key} (${entry.scope}) outranks what mode ${mode} provides: Claude Code uses it instead`;
   return [
     { level: "warning", text, next: `Remove ${entry.key} from that scope if it is not meant.` },

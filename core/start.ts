@@ -12,6 +12,7 @@ import type { Reservation } from "./reserve.ts";
 import { reserve } from "./reserve.ts";
 import type { InstanceStatus } from "./roster.ts";
 import { toLabels, toStatus } from "./roster.ts";
+import { ownLoginNotices, surroundingsNotices } from "./surroundings-notices.ts";
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -81,6 +82,16 @@ export async function startInstance(
     const sharers = others.filter(
       (other) => other.mode === record.mode && other.account === record.account,
     );
+    const found = started.surroundings
+      ? surroundingsNotices(started.surroundings, {
+          mode: record.mode,
+          instance,
+          workspace: record.workspace,
+          now: host.clock.now(),
+          userSettings: `${homeOf(machine, instance)}/claude/settings.json`,
+          given: Object.keys(secrets.env),
+        })
+      : [];
     const launched: Launched = {
       instance: { ...toStatus(record), state: "running" },
       line: grant.line,
@@ -91,6 +102,8 @@ export async function startInstance(
         probe.notices ?? [],
         secrets.notices,
         grant.notices,
+        await ownLoginNotices(record, grant.login, homeOf(machine, instance), host.files),
+        found,
         started.notices,
       ].flat(),
     };
