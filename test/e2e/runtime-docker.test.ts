@@ -202,6 +202,56 @@ describe("runtime-docker with Claude Code", () => {
     await world.runtime.stop(bad.instance, world.context());
   });
 
+  it("reports each refused turn, headless or not, beside the user's own hook", async () => {
+    const content = createSecret(
+      '{"claudeAiOauth":{"accessToken":"refused","scopes":["user:inference"]}}',
+    );
+    const grant = { ...sync(), files: [{ name: ".credentials.json", content }] };
+    const spec = await world.spec({ grant, env: reach(), session: false });
+    const settings = join(spec.home, "claude/settings.json");
+    const command = "cat > /jackin/claude/mine";
+    const mine = { matcher: "authentication_failed", hooks: [{ type: "command", command }] };
+    await writeFile(settings, JSON.stringify({ hooks: { StopFailure: [mine] } }));
+    await chown(settings, 1234, 1234);
+    await world.runtime.start(spec, world.context());
+    const request = { instance: spec.instance, args: ["-p", "ping"], capture: true };
+    const answered = await world.runtime.run(request, world.context());
+    expect(answered).toMatchObject({ code: 1, stdout: expect.stringContaining("401") });
+    const folder = join(spec.home, "reports");
+    const reports = async (count: number) =>
+      await eventually(`${count} reports`, async () => {
+        const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+        return names.length >= count && names.toSorted();
+      });
+    const [first] = await reports(1);
+    const report = JSON.parse(await readFile(join(folder, first!), "utf8"));
+    expect(report).toMatchObject({
+      hook_event_name: "StopFailure",
+      error: "authentication_failed",
+    });
+    expect((await stat(join(folder, first!))).mode & 0o777).toBe(0o600);
+    expect(await readFile(join(spec.home, "claude/mine"), "utf8")).toContain(
+      "authentication_failed",
+    );
+
+    await world.runtime.start({ ...spec, session: true }, world.context());
+    const name = `jackin-${spec.instance}`;
+    await eventually("the prompt", async () =>
+      (await screenOf(spec.instance)).includes("bypass permissions on"),
+    );
+    const keys = (...keys: string[]) =>
+      inside(name, `tmux -S /jackin/run/tmux send-keys -t agent ${keys.join(" ")}`);
+    await keys("ping");
+    await keys("Enter");
+    expect(await reports(2)).toHaveLength(2);
+    const screen = await eventually("the refusal", async () => {
+      const text = await screenOf(spec.instance);
+      return text.includes("401") && text;
+    });
+    expect(screen).not.toMatch(/hook/i);
+    await world.runtime.stop(spec.instance, world.context());
+  });
+
   it("says what an agent said that died at once, and leaves nothing of it", async () => {
     const spec = await world.spec({ args: ["--no-such-flag"] });
     await expect(world.runtime.start(spec, world.context())).rejects.toMatchObject({
@@ -228,6 +278,10 @@ describe("runtime-docker with Claude Code", () => {
     const attach = `${process.execPath} ${script} ${spec.instance}`;
     await terminal.type(`TERM=xterm-no-such-terminal ${attach}`);
     await terminal.until("bypass permissions on");
+    const told = 'jackin: #(touch /jackin/claude/told) #{pane_pid} 100%d it\'s "so"';
+    await world.runtime.tell!(spec.instance, told, world.context());
+    await terminal.until(told);
+    expect(await readdir(join(spec.home, "claude"))).not.toContain("told");
     await terminal.press("C-\\");
     await terminal.until(/{"ended":false,"code":0}\nrc=0/);
     await terminal.type(attach);
@@ -258,10 +312,51 @@ describe("runtime-docker with Claude Code", () => {
       expect(notices).toMatchObject([{ level: "warning", text: expect.stringContaining(old) }]);
       const answered = await world.runtime.run(request, world.context());
       expect(answered).toEqual({ code: 0, stdout: "pong\n" });
+      const { credential } = await world.runtime.surroundings!(spec.instance, world.context());
+      expect(credential).toMatchObject({
+        path: "/jackin/claude/.credentials.json",
+        state: "access",
+      });
     }
+    const put = () => world.runtime.putFiles!(spec.instance, sync().files, world.context());
+    expect(await put()).toBe("put");
+    // Claude Code replaces a link by the file that it writes.
+    const login = `'{"claudeAiOauth":{"accessToken":"a","refreshToken":"r"}}'`;
+    const place = "/jackin/claude/.credentials.json";
+    await inside(
+      `jackin-${spec.instance}`,
+      `rm ${place}; echo ${login} > ${place}; chmod 600 ${place}`,
+    );
+    expect(await put()).toBe("own");
+    await rm(join(spec.home, "claude/.credentials.json"));
     expect(await filesWith(spec.home, "accessToken")).toEqual([]);
     await world.runtime.start({ ...spec, grant: own }, world.context());
     expect((await world.runtime.run(request, world.context())).code).toBe(1);
+    await world.runtime.stop(spec.instance, world.context());
+  });
+
+  it("shares a login only where an image's claude knows the credential folder", async () => {
+    const blind = '#!/bin/sh\nunset CLAUDE_SECURESTORAGE_CONFIG_DIR\nexec claude.real "$@"\n# 2\n';
+    const old = await imageWith("blind", blind);
+    const folder = await world.folder("shared");
+    const { files } = sync();
+    await writeFile(join(folder, ".credentials.json"), files[0]!.content.reveal());
+    await chown(join(folder, ".credentials.json"), 1234, 1234);
+    const grant: Grant = { ...own, login: "shared", folder };
+    const spec = await world.spec({ grant, env: reach(), session: false });
+    await expect(
+      world.runtime.start({ ...spec, image: old }, world.context()),
+    ).rejects.toMatchObject({
+      code: "start-failed",
+      message: expect.stringContaining(old),
+      hint: expect.stringContaining("--auth sync"),
+    });
+    expect(await isListed(spec.instance)).toBeUndefined();
+    const { notices } = await world.runtime.start(spec, world.context());
+    expect(notices).toEqual([]);
+    const request = { instance: spec.instance, args: ["-p", "ping"], capture: true };
+    const answered = await world.runtime.run(request, world.context());
+    expect(answered).toEqual({ code: 0, stdout: "pong\n" });
     await world.runtime.stop(spec.instance, world.context());
   });
 
@@ -351,7 +446,10 @@ async function filesWith(folder: string, text: string): Promise<readonly string[
   const found: string[] = [];
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && (await readFile(path)).includes(text)) found.push(path);
+    if (!entry.isFile()) continue;
+    // What the agent writes aside for a moment may be gone by now.
+    const content = await readFile(path).catch(() => "");
+    if (content.includes(text)) found.push(path);
   }
   return found;
 }
