@@ -1,5 +1,7 @@
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createNodeHost } from "../node/host.ts";
 import {
   createOperatorDouble,
   everywhere,
@@ -7,7 +9,7 @@ import {
   now,
   startFailure,
 } from "./operator-double.ts";
-import type { OperatorDouble } from "./operator-double.ts";
+import type { CallInit, OperatorDouble } from "./operator-double.ts";
 
 let operator: OperatorDouble;
 beforeEach(async () => {
@@ -154,6 +156,52 @@ describe("load on a terminal", () => {
       expect(operator.runtime.attached).toEqual([]);
     },
   );
+});
+
+describe("while its terminal shows an agent, the command keeps agents signed in", () => {
+  /** Who keeps agents of this home now. */
+  const keeper = async () => {
+    const folder = join(operator.home, ".jackin/store");
+    const names = await readdir(folder);
+    const name = names.find((file) => file.startsWith("keeper"));
+    return name && (JSON.parse(await readFile(join(folder, name), "utf8")) as { process: string });
+  };
+  /** The keeper as the agent's terminal is given away, and what is left of it in the end. */
+  const attached = async (argv: readonly string[], init: CallInit = {}) => {
+    const seen = Promise.withResolvers<unknown>();
+    operator.runtime.script.attaching = async () => {
+      // It is claimed in the background.
+      await expect.poll(keeper, { timeout: 30_000 }).toBeTruthy();
+      seen.resolve(await keeper());
+    };
+    const outcome = await operator.jackin(argv, { terminal: everywhere, ...init });
+    return { ...outcome, meanwhile: await seen.promise, after: await keeper() };
+  };
+  const self = { process: createNodeHost().process.id };
+
+  it("and has it go on after a detach", async () => {
+    operator.runtime.script.attach = { ended: false, code: 90 };
+    for (const argv of [["load"], ["hardline"]]) {
+      operator.keepers.started = 0;
+      const { code, meanwhile, after } = await attached(argv);
+      expect([code, meanwhile, after]).toEqual([0, expect.objectContaining(self), undefined]);
+      expect(operator.keepers.started).toBe(1);
+    }
+  });
+
+  it("and nobody has to when no agent is left", async () => {
+    const { meanwhile, after } = await attached(["load"]);
+    expect(meanwhile).toMatchObject(self);
+    expect(after).toBeUndefined();
+    await operator.jackin(["exile"]);
+  });
+
+  it("and hands it over when the terminal is gone", async () => {
+    const stop = new AbortController();
+    operator.runtime.script.whileAttached = () => stop.abort("SIGHUP");
+    const { code, after } = await attached(["load"], { signal: stop.signal });
+    expect([code, after, operator.keepers.started]).toEqual([129, undefined, 1]);
+  });
 });
 
 describe("load --print", () => {

@@ -62,6 +62,7 @@ export async function createOperatorDouble() {
     runtime.plugin,
   ];
   const asked: string[] = [];
+  const keepers = { started: 0, error: undefined as Error | undefined };
 
   async function jackin(argv: readonly string[], init: CallInit = {}): Promise<Outcome> {
     const output = { stdout: "", stderr: "" };
@@ -91,6 +92,10 @@ export async function createOperatorDouble() {
         open: (options) =>
           openJackin({ ...options, host, plugins: [...plugins, ...(init.plugins ?? [])] }),
         prompts: promptsDouble(answers, asked),
+        async startKeeper() {
+          if (keepers.error) throw keepers.error;
+          keepers.started++;
+        },
       },
     );
     return { code, ...output };
@@ -102,6 +107,8 @@ export async function createOperatorDouble() {
     jackin,
     runtime,
     login,
+    /** How often a process was started that keeps agents signed in; none is in truth. */
+    keepers,
     /** The questions so far, with what could be chosen. */
     asked,
     async configure(toml: string, mode = 0o600) {
@@ -159,6 +166,8 @@ function createRuntimeDouble() {
     run: { code: 0, stdout: "pong\n" },
     /** Instead of starting. */
     start: undefined as ((signal: AbortSignal) => Promise<never>) | undefined,
+    /** Happens as the terminal becomes the agent's. */
+    attaching: async () => {},
     /** Happens while the terminal is the agent's. */
     whileAttached: () => {},
     broken: undefined as JackinError | undefined,
@@ -182,6 +191,7 @@ function createRuntimeDouble() {
     },
     async attach(instance, ctx) {
       attached.push(instance);
+      await script.attaching();
       script.whileAttached();
       if (ctx.signal.aborted) throw cancelled();
       if (script.attach.ended) running.delete(instance);

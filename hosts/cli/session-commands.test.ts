@@ -2,6 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { JackinError } from "../../core/index.ts";
+import { createNodeHost } from "../node/host.ts";
+import { createFileStore } from "../node/store.ts";
 import { createOperatorDouble, everywhere, now } from "./operator-double.ts";
 import type { OperatorDouble } from "./operator-double.ts";
 
@@ -72,6 +74,93 @@ describe("status", () => {
     expect((await operator.jackin(["status", "-q"])).stdout).toBe("app\n");
     expect(await operator.jackin(["exile"])).toMatchObject({ code: 0, stdout: "app\n" });
     expect((await load()).stderr).toContain(".config/jackin/config.toml:1:");
+  });
+});
+
+describe("status tells of the keeper", () => {
+  const store = () => createFileStore(join(operator.home, ".jackin/store"));
+  const host = createNodeHost();
+  const claim = (process: string) =>
+    store().setItem(`keeper:${host.process.id.split("/")[0]}`, {
+      process,
+      since: now - 3_600_000,
+      keeps: 2,
+    });
+
+  it("that runs, and does not start another", async () => {
+    await load();
+    await claim(host.process.id);
+    operator.keepers.started = 0;
+    const { stdout, stderr } = await operator.jackin(["status"]);
+    expect(stdout).toContain("app ");
+    expect(stderr).toBe("keeper: running for 1 h, keeps 2 agents signed in\n");
+    expect(operator.keepers.started).toBe(0);
+    for (const flag of ["--json", "-q"])
+      expect((await operator.jackin(["status", flag])).stderr).toBe("");
+  });
+
+  it("that was killed, or is not there, and starts another", async () => {
+    await load();
+    operator.keepers.started = 0;
+    expect((await operator.jackin(["status"])).stderr).toBe("keeper: starting\n");
+    await claim(`${host.process.id}0`);
+    const { stderr } = await operator.jackin(["status"]);
+    expect(stderr).toBe("keeper: it was killed; another is starting\n");
+    await operator.jackin(["status", "-q"]);
+    expect(operator.keepers.started).toBe(3);
+  });
+
+  it("not when nothing runs", async () => {
+    await load();
+    await operator.jackin(["exile"]);
+    operator.keepers.started = 0;
+    expect((await operator.jackin(["status"])).stderr).toBe("");
+    expect(operator.keepers.started).toBe(0);
+  });
+
+  it("and of each agent's alert, with what helps", async () => {
+    await load();
+    const alert = { at: now - 120_000, text: "was refused\u001b[2J", next: "jackin auth sync app" };
+    await store().setItem("ledger:app", { at: 1, alert: { ...alert, about: "turn" } });
+    const { stdout, stderr } = await operator.jackin(["status"]);
+    expect(stdout).not.toContain("refused");
+    expect(stderr).toContain(
+      "warning: app: was refused?[2J (2 m ago)\n  → jackin auth sync app\nkeeper: ",
+    );
+    const json = await operator.jackin(["status", "--json"]);
+    expect(JSON.parse(json.stdout)).toMatchObject([{ instance: "app", alert }]);
+  });
+});
+
+describe("a keeper", () => {
+  it("is asked for by what leaves an agent running, and not by what leaves none", async () => {
+    await load();
+    await load();
+    expect(operator.keepers.started).toBe(2);
+    await operator.jackin(["eject", "app"]);
+    expect(operator.keepers.started).toBe(3);
+    await operator.jackin(["exile"]);
+    expect(operator.keepers.started).toBe(3);
+  });
+
+  it("that cannot be started is a warning, and the command has done its work", async () => {
+    operator.keepers.error = new JackinError({
+      code: "host-failed",
+      message: "no process is left",
+      hint: "end some",
+    });
+    const warning =
+      "warning: Nobody keeps running agents signed in: no process is left\n  → end some\n";
+    for (const argv of [
+      ["load", "-d"],
+      ["load", "--json"],
+      ["status", "-q"],
+      ["eject", "app"],
+    ]) {
+      const { code, stdout, stderr } = await operator.jackin(argv);
+      expect([code, stderr.includes(warning)], argv.join(" ")).toEqual([0, true]);
+      expect(stdout).toContain("app");
+    }
   });
 });
 
