@@ -29,6 +29,8 @@ export interface ExplainOptions {
   readonly configured?: ReadonlyMap<string, string>;
   /** Where the instance's own `settings.json` is on this machine. */
   readonly userSettings?: string;
+  /** Before a launch: what its mode has to forward, in the place of the login that is looked at. */
+  readonly forwarded?: { readonly isGood: boolean; readonly text: string; readonly next?: string };
 }
 
 /** The agent's process got it at its start: from the image, from jackin's configuration or from its mode. */
@@ -58,7 +60,7 @@ export function explain(surroundings: Surroundings, options: ExplainOptions): re
   const names = [...outranking, "apiKeyHelper", tokenVariable, federation[0]!];
   const candidates = [
     ...names.flatMap((name) => placesOf(name, surroundings)),
-    ...loginOf(surroundings, options.now),
+    ...loginOf(surroundings, options),
   ];
   const wanted = meant[options.mode];
   const isMeant = ({ source, where }: Candidate) =>
@@ -128,8 +130,12 @@ function isWhole(source: string, env: readonly string[]): boolean {
   return source !== federation[0] || federation.slice(1).some((name) => env.includes(name));
 }
 
-function loginOf({ credential }: Surroundings, now: number): Candidate[] {
+function loginOf({ credential }: Surroundings, { now, forwarded }: ExplainOptions): Candidate[] {
   const at = { source: "login", where: credential.path } as const;
+  if (forwarded) {
+    const { isGood, text } = forwarded;
+    return [{ ...at, text, ...(!isGood && { dead: text }) }];
+  }
   switch (credential.state) {
     case "none":
       return [];
@@ -176,7 +182,8 @@ function removal({ source, layer }: Candidate, options: ExplainOptions): string 
 }
 
 /** What brings back what the mode means to be used. */
-function remedy({ mode, instance }: ExplainOptions): string {
+function remedy({ mode, instance, forwarded }: ExplainOptions): string {
+  if (forwarded?.next !== undefined) return forwarded.next;
   const name = instance ?? "INSTANCE";
   if (mode === "sync") return `jackin auth sync ${name}   brings the host's login`;
   if (mode === "session") return "jackin auth login";

@@ -36,6 +36,8 @@ export {
   terminalReset,
 } from "./holder.ts";
 export type { HolderOptions } from "./holder.ts";
+export type { Source } from "./explain.ts";
+export type { Explanation, ExplainRequest } from "./explain-target.ts";
 export type { AuthFailure, FailureCause } from "./failure.ts";
 export { fingerprint, toCredential } from "./credential.ts";
 export type { Credential, Fingerprint } from "./credential.ts";

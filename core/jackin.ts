@@ -6,6 +6,8 @@ import type { Drift } from "./drift.ts";
 import { lookAtDrift } from "./drifts.ts";
 import { JackinError, throwIfAborted, toJackinError } from "./error.ts";
 import { readInstances } from "./instances.ts";
+import type { Explanation, ExplainRequest } from "./explain-target.ts";
+import { explainTarget } from "./explain-target.ts";
 import type { JackinEvent, Journal } from "./journal.ts";
 import { keepAgents, wakeKeeper } from "./keeper.ts";
 import type { LaunchRequest } from "./launch.ts";
@@ -74,6 +76,8 @@ export interface Jackin extends Pick<JackinOptions, "host" | "plugins" | "config
   refresh(instance?: string, call?: CallOptions): Promise<readonly Refreshed[]>;
   /** How what running agents hold compares with what their mode has to give now. */
   drift(call?: CallOptions): Promise<readonly Drift[]>;
+  /** Where each running agent of a target is signed in from, or else the next one would be. */
+  explain(request: ExplainRequest, call?: CallOptions): Promise<readonly Explanation[]>;
   /** Forgets the state of an instance, or of all instances of a workspace. Throws `conflict` while one runs. */
   purge(target: string, call?: CallOptions): Promise<readonly string[]>;
   /**
@@ -107,6 +111,7 @@ export function createJackin(options: JackinOptions): Jackin {
     exile,
     refresh,
     drift,
+    explain,
     purge,
     keep,
     ensureKept,
@@ -252,6 +257,13 @@ export function createJackin(options: JackinOptions): Jackin {
     const { config: current } = await config();
     const running = instances.filter((item) => item.state === "running");
     return await lookAtDrift(machine, running, { config: current, plugins }, ctx);
+  }
+
+  async function explain(request: ExplainRequest, call: CallOptions = {}) {
+    const ctx = context(call);
+    const { instances } = await roster(ctx);
+    const { config: current } = await config();
+    return await explainTarget(machine, request, instances, { config: current, plugins }, ctx);
   }
 
   async function purge(target: string, call: CallOptions = {}): Promise<readonly string[]> {

@@ -106,13 +106,15 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
     const held = heldIn(surroundings);
     const notice = adviseOn(failure, providerOf(plugins, status.mode), surroundings);
     const { text, next } = notice;
-    await writeAlert(machine.store, instance, {
-      at: failure.at,
-      text,
-      about: "turn",
-      ...(next !== undefined && { next }),
-      ...(held !== undefined && { held }),
-    });
+    // Nothing of the login is to be mended: a limit of the account ends by itself.
+    if (notice.level === "warning")
+      await writeAlert(machine.store, instance, {
+        at: failure.at,
+        text,
+        about: "turn",
+        ...(next !== undefined && { next }),
+        ...(held !== undefined && { held }),
+      });
     await teller.say("refused", notice, [status]);
   }
 
