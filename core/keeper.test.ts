@@ -3,7 +3,7 @@ import { createHostDouble } from "../test/doubles/host.ts";
 import { createRuntimeDouble } from "../test/doubles/runtime.ts";
 import { createStoreDouble } from "../test/doubles/store.ts";
 import type { AuthProvider, FollowRequest, Grant, Host, JackinEvent, Journal } from "./index.ts";
-import { createJackin, createSecret } from "./index.ts";
+import { createJackin, createSecret, JackinError } from "./index.ts";
 
 const ends: AbortController[] = [];
 afterEach(() => {
@@ -50,13 +50,18 @@ function setUp(init: { readonly process?: Host["process"]; readonly follows?: bo
   };
   const store = createStoreDouble();
   const started: string[] = [];
+  const config = { fails: undefined as string | undefined };
   const jackin = createJackin({
     host: { ...host, ...(init.process && { process: init.process }) },
     plugins: [runtime, provider],
     store,
     journal,
     startKeeper: async () => void started.push("keeper"),
-    config: async () => ({ config: {}, notices: [] }),
+    async config() {
+      if (config.fails !== undefined)
+        throw new JackinError({ code: "config-invalid", message: config.fails });
+      return { config: {}, notices: [] };
+    },
   });
   const keep = (stay = false) => {
     const end = new AbortController();
@@ -81,6 +86,7 @@ function setUp(init: { readonly process?: Host["process"]; readonly follows?: bo
     events,
     grant,
     started,
+    config,
     disposed: () => disposed,
   };
 }
@@ -229,6 +235,24 @@ describe("keeping", () => {
     await jackin.exile();
     expect(await done).toBe("done");
     expect((await jackin.status()).keeper).toBeUndefined();
+  });
+
+  it("goes on with a configuration that cannot be read, and says so once", async () => {
+    const { jackin, keep, followers, grant, tokens, said, config } = setUp();
+    for (const name of ["a", "b", "c"]) await jackin.load({ target: `/w/${name}` });
+    keep();
+    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    config.fails = "it is broken";
+    const troubles = () => said("keeper").filter(({ text }) => text === "it is broken");
+    await jackin.eject("a");
+    await vi.waitFor(() => expect(troubles()).toHaveLength(1));
+    await jackin.eject("b");
+    await vi.waitFor(async () =>
+      expect((await jackin.status()).keeper).toMatchObject({ keeps: 1 }),
+    );
+    await followers[0]!.deliver(grant("two"));
+    expect(tokens()).toContainEqual(["c", "two"]);
+    expect(troubles()).toHaveLength(1);
   });
 
   it("stays without an agent when it is to, until its signal", async () => {

@@ -29,6 +29,7 @@ export async function keepAgents(
   const claim = await claimKeeping(machine, ctx);
   if (!claim) return "taken";
   const bell = createBell();
+  let lastTrouble: string | undefined;
   const teller = createTeller(parts, ctx);
   await using kept = new AsyncDisposableStack();
   kept.defer(() => claim.release());
@@ -54,17 +55,26 @@ export async function keepAgents(
     }
   }
 
-  /** How many run, or may. What cannot be seen now is kept as it was. */
+  /** How many run, or may. What cannot be seen now is kept as it was; one that fails does not keep the other from it. */
   async function look(...keepers: readonly Pick<Following, "look">[]): Promise<number> {
     try {
       const running = await runningAgents(machine, ctx);
-      for (const keeper of keepers) await keeper.look(running);
+      const ended = await Promise.allSettled(keepers.map((keeper) => keeper.look(running)));
+      const failed = ended.find((result) => result.status === "rejected");
+      await trouble(failed?.reason);
       return running.length;
     } catch (error) {
-      const { code, message } = toJackinError(error);
-      if (code !== "cancelled") await write(message);
+      await trouble(error);
       return 1;
     }
+  }
+
+  /** Said when it is another than before. */
+  async function trouble(error: unknown): Promise<void> {
+    const { code, message } = error === undefined ? {} : toJackinError(error);
+    if (message !== undefined && message !== lastTrouble && code !== "cancelled")
+      await write(message);
+    lastTrouble = message;
   }
 
   async function isIdle(): Promise<boolean> {
