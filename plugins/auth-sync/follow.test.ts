@@ -134,6 +134,20 @@ describe("following", () => {
     expect(grants[1]).toMatchObject({ account: "you@example.test" });
   });
 
+  it("goes on after a failure that nobody thought of, and tells it", async () => {
+    const { host, delivered, told, change, grants } = await follow(stored("one"));
+    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    const read = host.files!.read;
+    Object.assign(host.files!, { read: () => Promise.reject(new TypeError("a defect")) });
+    change(stored("two"));
+    await vi.waitFor(() => expect(told).toHaveLength(1));
+    expect(told[0]!.text).toMatch(/cannot be followed now: .*a defect/);
+    Object.assign(host.files!, { read });
+    change(stored("three"));
+    await vi.waitFor(() => expect(delivered()).toEqual(["one", "three"]));
+    expect(grants).toHaveLength(2);
+  });
+
   it("ends when it is disposed: nobody watches, nothing is delivered", async () => {
     const { host, delivered, change, follower } = await follow(stored("one"));
     await vi.waitFor(() => expect(delivered()).toEqual(["one"]));

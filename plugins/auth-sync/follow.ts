@@ -1,4 +1,4 @@
-import { createBell, JackinError, throwIfAborted } from "../../core/index.ts";
+import { createBell, JackinError, toJackinError } from "../../core/index.ts";
 import type { FollowRequest, Grant, Notice, PluginContext } from "../../core/index.ts";
 import { pause, readHostLogin } from "./host-login.ts";
 import type { HostLogin } from "./host-login.ts";
@@ -52,35 +52,41 @@ export async function followLogin(
   const bell = createBell();
   let last: Reading | undefined;
   const watching = watchPlace(place, bell.ring);
-  const running = loop().catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
+  const running = loop();
   return {
     async [Symbol.asyncDispose]() {
       ended.abort();
       watching?.[Symbol.dispose]();
-      await running.catch(() => undefined);
+      await running;
     },
   };
 
+  /** Never rejects: whoever keeps agents does other things too. */
   async function loop(): Promise<void> {
     let seen: string | undefined;
-    for (;;) {
-      const { login, account, key } = await readSettled(seen);
-      if (key !== seen) {
-        if (!isOf(login, account)) request.tell(foreign(place));
-        else if (login.state === "usable") await request.deliver(toGrant(login, account));
-        else {
-          const next = login.state === "missing" ? place.signIn : login.next;
-          const text = `${login.text}; running agents keep the last good one`;
-          request.tell({ level: "warning", text, next });
-        }
-        seen = key;
+    while (!signal.aborted) {
+      let due = Infinity;
+      try {
+        const reading = await readSettled(seen);
+        if (reading.key !== seen) await bring(reading);
+        seen = reading.key;
+        due = await renewal.look(reading.login, request);
+      } catch (error) {
+        if (signal.aborted) return;
+        const { message } = toJackinError(error, "plugin-failed");
+        const text = `the host's login cannot be followed now: ${message}`;
+        request.tell({ level: "warning", text, next: "jackin doctor" });
       }
-      const due = await renewal.look(login, request);
       if (due > 0) await bell.wait(Math.min(due, paceOf()), signal);
-      throwIfAborted(signal);
     }
+  }
+
+  async function bring({ login, account }: Reading): Promise<void> {
+    if (!isOf(login, account)) return request.tell(foreign(place));
+    if (login.state === "usable") return await request.deliver(toGrant(login, account));
+    const next = login.state === "missing" ? place.signIn : login.next;
+    const text = `${login.text}; running agents keep the last good one`;
+    request.tell({ level: "warning", text, next });
   }
 
   /** A login that has changed is believed when it is known, or has stayed, the noted account's. */
