@@ -1,9 +1,10 @@
 /** How what a running agent holds compares with what its mode has to give now. Told by fingerprints alone. */
 import type { Health, Surroundings } from "./contracts.ts";
 import type { Credential } from "./credential.ts";
+import { explain } from "./explain.ts";
 import type { LedgerEntry } from "./ledger.ts";
-import { outranking } from "./outranking.ts";
 import type { InstanceStatus } from "./roster.ts";
+import { tokenVariable } from "./token.ts";
 
 export type DriftState =
   /** It has what it should have now. */
@@ -51,15 +52,19 @@ export function toDrift(question: DriftQuestion): Drift {
 function judge(question: DriftQuestion): Found {
   const { status, surroundings, health } = question;
   const { instance, mode } = status;
-  const explain = `jackin auth explain ${instance}`;
+  const explaining = `jackin auth explain ${instance}`;
   if (!surroundings)
-    return { state: "unknown", text: "its runtime does not show what it holds", next: explain };
-  const above = outrankedBy(surroundings);
-  if (above) return { state: "shadowed", text: `shadowed by ${above}`, next: explain };
-  if (surroundings.env.includes("CLAUDE_CODE_OAUTH_TOKEN"))
-    return mode === "token"
-      ? { state: "fresh", text: "has the token that its launch gave it" }
-      : { state: "shadowed", text: "shadowed by CLAUDE_CODE_OAUTH_TOKEN", next: explain };
+    return { state: "unknown", text: "its runtime does not show what it holds", next: explaining };
+  const sources = explain(surroundings, { mode, instance, now: question.now });
+  const winner = sources.find((source) => source.state === "wins");
+  if (winner?.outranks)
+    return {
+      state: "shadowed",
+      text: `shadowed by ${winner.source} (${winner.where})`,
+      next: explaining,
+    };
+  if (mode === "token" && winner?.source === tokenVariable)
+    return { state: "fresh", text: "has the token that its launch gave it" };
   const held = surroundings.credential;
   switch (held.state) {
     case "none":
@@ -144,16 +149,4 @@ function renewed({ status, health, ledger }: DriftQuestion): string {
   return ledger?.refresh === undefined && status.mode === "sync"
     ? `jackin auth sync ${instance}`
     : `jackin eject ${instance}, then load it again`;
-}
-
-/** What Claude Code uses instead of whatever a mode provides. */
-function outrankedBy({ env, settings }: Surroundings): string | undefined {
-  const variable = outranking.find((name) => env.includes(name));
-  if (variable) return `${variable} (environment)`;
-  for (const { path, apiKeyHelper, env: own } of settings) {
-    const set = outranking.find((name) => own.includes(name));
-    if (set) return `${set} (env in ${path})`;
-    if (apiKeyHelper) return `apiKeyHelper (${path})`;
-  }
-  return undefined;
 }
