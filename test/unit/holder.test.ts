@@ -1,11 +1,11 @@
-/** The launch text of the session holder, run by the machine's own sh. */
-import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+/** The shell texts of the session holder, run by the machine's own sh and tmux. */
+import { execFile, spawnSync } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeEach, describe, expect, it } from "vitest";
-import { createSecret, envText, holderFiles } from "../../core/index.ts";
+import { createSecret, envText, failedCommand, holderFiles, tellText } from "../../core/index.ts";
 
 const exec = promisify(execFile);
 
@@ -66,3 +66,108 @@ describe("the launch text", () => {
     await expect(stat(join(run, "env"))).rejects.toThrow("ENOENT");
   });
 });
+
+/** A run folder with a name that is hard on shells, and its files. */
+async function makeRun(): Promise<{ folder: string; run: string; reports: string }> {
+  const folder = await mkdtemp(join(tmpdir(), "jackin-holder-"));
+  const [run, reports] = [join(folder, "it's run"), join(folder, "re ports")];
+  await mkdir(run);
+  await mkdir(reports);
+  const options = { run, reports, workdir: folder, command: ["sh"] };
+  for (const [name, text] of Object.entries(holderFiles(options)))
+    await writeFile(join(run, name), text);
+  return { folder, run, reports };
+}
+
+describe("the text that reports a refused turn", () => {
+  let folder: string;
+  let run: string;
+  let reports: string;
+  beforeEach(async () => {
+    ({ folder, run, reports } = await makeRun());
+    return () => rm(folder, { recursive: true });
+  });
+  const hook = (input: string) => {
+    const options = { input, encoding: "utf8" } as const;
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", failedCommand(run)], options);
+    return { status, stdout, stderr };
+  };
+  const silent = { status: 0, stdout: "", stderr: "" };
+  const read = async (names: readonly string[]) =>
+    await Promise.all(names.map((name) => readFile(join(reports, name), "utf8")));
+
+  it("writes what it is told into one file, cut at 64 KiB, that only its owner reads", async () => {
+    const told = `{"error":"it's"}\n`;
+    expect(hook(told)).toEqual(silent);
+    const [name = ""] = await readdir(reports);
+    expect(name).toMatch(/^\d{10}-\d+\.json$/);
+    expect(await read([name])).toEqual([told]);
+    expect((await stat(join(reports, name))).mode & 0o777).toBe(0o600);
+    expect(hook("x".repeat(300_000))).toEqual(silent);
+    const [long = ""] = (await readdir(reports)).filter((each) => each !== name);
+    expect(await read([long])).toEqual(["x".repeat(65_536)]);
+  });
+
+  it("keeps the twenty newest, and what is no report", async () => {
+    for (let old = 10; old < 40; old++) await writeFile(join(reports, `10${old}-1.json`), "old");
+    await writeFile(join(reports, "notes.txt"), "kept");
+    expect(hook("new")).toEqual(silent);
+    const names = (await readdir(reports)).toSorted();
+    expect(names).toHaveLength(21);
+    expect(names.slice(0, 2)).toEqual(["1021-1.json", "1022-1.json"]);
+    expect(await read(names.slice(-2))).toEqual(["new", "kept"]);
+  });
+
+  it("says nothing where it can write nothing, nor where its run folder is gone", async () => {
+    await rm(reports, { recursive: true });
+    expect(hook("told")).toEqual(silent);
+    await rm(run, { recursive: true });
+    expect(hook("told")).toEqual(silent);
+  });
+});
+
+const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
+
+describe.runIf(hasTmux)("the text that shows a line on the agent's terminals", () => {
+  it("shows it as it is on each of them, and runs nothing that it names", async () => {
+    const { folder, run } = await makeRun();
+    const outer = ["-f", "/dev/null", "-S", join(folder, "outer")];
+    const held = ["-S", join(run, "tmux"), "-f", join(run, "tmux.conf")];
+    const tmux = async (...args: string[]) => (await exec("tmux", args)).stdout;
+    const tell = async (line: string) => {
+      const told = spawnSync("sh", [], { input: tellText(run, line), encoding: "utf8" });
+      expect([told.status, told.stdout, told.stderr]).toEqual([0, "", ""]);
+    };
+    await tell("no session yet");
+    try {
+      await tmux(...held, "new-session", "-d", "-s", "agent", "sleep 600");
+      await tell("no terminal yet");
+      const attach = `sh '${run.replaceAll("'", `'\\''`)}/attach'`;
+      for (const name of ["one", "two"])
+        await tmux(...outer, "new-session", "-d", "-s", name, "-x", "150", "-y", "20", attach);
+      await until(async () => (await tmux(...held, "list-clients")).split("\n").length === 3);
+      const line = `it's "so": #(touch '${folder}/ran') ##(touch x) #{pane_pid} %H 100% $(touch y) \`z\``;
+      await tell(`${line}\u001b]0;x\u0007\nnext`);
+      for (const name of ["one", "two"])
+        await until(async () =>
+          (await tmux(...outer, "capture-pane", "-p", "-t", name)).includes(`it's "so"`),
+        );
+      const screen = await tmux(...outer, "capture-pane", "-p", "-t", "one");
+      for (const part of [`#(touch '${folder}/ran')`, "#{pane_pid} %H 100% $(touch y) `z`", "next"])
+        expect(screen).toContain(part);
+      expect((await readdir(folder)).toSorted()).toEqual(["it's run", "outer", "re ports"]);
+    } finally {
+      spawnSync("tmux", [...held, "kill-server"]);
+      spawnSync("tmux", [...outer, "kill-server"]);
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+async function until(ready: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 30_000;
+  while (!(await ready())) {
+    if (Date.now() > end) throw new Error("not there after 30 s");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
