@@ -51,7 +51,9 @@ export async function explainTarget(
   parts: Parts,
   ctx: PluginContext,
 ): Promise<readonly Explanation[]> {
-  const named = instances.find(({ instance }) => instance === request.target);
+  // A workspace has the name of its first agent, and means all of them.
+  const isWorkspace = Object.hasOwn(parts.config.workspaces ?? {}, request.target ?? "");
+  const named = instances.find(({ instance }) => !isWorkspace && instance === request.target);
   if (named?.state === "running") return [await lookInto(machine, named, parts, ctx)];
   const asked = named
     ? { ...request, target: named.workspace ?? named.workdir, role: request.role ?? named.role }
@@ -110,6 +112,7 @@ async function lookAhead(
   const sources = explain(surroundings, {
     ...optionsOf(machine, instance, undefined, { workspace, role }, scopes),
     mode,
+    isNext: true,
     ...(await forwardedBy(provider, plan, ctx)),
   });
   return { instance, workspace, role, workdir, mode, isRunning: false, sources };

@@ -29,6 +29,8 @@ export interface ExplainOptions {
   readonly configured?: ReadonlyMap<string, string>;
   /** Where the instance's own `settings.json` is on this machine. */
   readonly userSettings?: string;
+  /** The next launch is explained, no running agent. */
+  readonly isNext?: boolean;
   /** Before a launch: what its mode has to forward, in the place of the login that is looked at. */
   readonly forwarded?: { readonly isGood: boolean; readonly text: string; readonly next?: string };
 }
@@ -182,11 +184,13 @@ function removal({ source, layer }: Candidate, options: ExplainOptions): string 
 }
 
 /** What brings back what the mode means to be used. */
-function remedy({ mode, instance, forwarded }: ExplainOptions): string {
+function remedy({ mode, instance, forwarded, isNext }: ExplainOptions): string {
   if (forwarded?.next !== undefined) return forwarded.next;
   const name = instance ?? "INSTANCE";
   if (mode === "sync") return `jackin auth sync ${name}   brings the host's login`;
   if (mode === "session") return "jackin auth login";
   if (mode === "ignore") return `jackin hardline ${name}   then type /login`;
+  if (instance === undefined || isNext)
+    return "claude setup-token   makes one; then: jackin config env set CLAUDE_CODE_OAUTH_TOKEN";
   return `jackin eject ${name}, then load it again`;
 }

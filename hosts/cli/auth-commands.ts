@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Drift, DriftState, EffectiveMode, Health, ModeHealth } from "../../core/index.ts";
+import { registerAuthExplain } from "./auth-explain.ts";
 import { registerAuthLogin } from "./auth-login.ts";
 import type { CommandDeps } from "./command.ts";
 import { commandGroup } from "./command.ts";
@@ -30,6 +31,7 @@ export function registerAuthCommands(program: Command, deps: CommandDeps): void 
     )
     .option("--json", "print a JSON object: modes, agents")
     .action((flags: JsonFlag) => authStatus(deps, flags));
+  registerAuthExplain(auth, deps);
   registerAuthLogin(auth, deps);
 
   commandGroup(
