@@ -141,13 +141,13 @@ async function log(deps: CommandDeps, flags: LogFlags): Promise<void> {
   const paint = createPaint(deps.io, "stdout");
   const show = (event: JackinEvent) =>
     deps.out(flags.json ? JSON.stringify(event) : eventLines(event, paint).join("\n"));
-  // Begun before the look back, so that nothing falls between the two.
-  const news = flags.follow ? journal?.follow(deps.signal) : undefined;
+  if (flags.follow) {
+    for await (const event of journal?.follow(deps.signal, count) ?? []) show(event);
+    return;
+  }
   const past = (await journal?.recent(count)) ?? [];
   past.forEach(show);
   if (past.length === 0 && !flags.json) deps.err("Nothing has happened yet.");
-  const shown = new Set(past.map((event) => JSON.stringify(event)));
-  for await (const event of news ?? []) if (!shown.delete(JSON.stringify(event))) show(event);
 }
 
 function eventLines(

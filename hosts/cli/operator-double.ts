@@ -35,6 +35,8 @@ export interface CallInit {
   readonly input?: string;
   readonly columns?: number;
   readonly signal?: AbortSignal;
+  /** Told of each piece of stdout as it comes. */
+  readonly onOutput?: (text: string) => void;
   /** What the person answers, in order; "cancel" gives up. */
   readonly answers?: readonly (string | boolean)[];
   readonly cwd?: string;
@@ -73,7 +75,10 @@ export async function createOperatorDouble() {
         columns: init.columns ?? 80,
       });
     const [stdin, stdout, stderr] = [stream("stdin"), stream("stdout"), stream("stderr")];
-    stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
+    stdout.setEncoding("utf8").on("data", (text: string) => {
+      output.stdout += text;
+      init.onOutput?.(text);
+    });
     stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
     stdin.end(init.input ?? "");
     const allEnv = { ...env, ...init.env };

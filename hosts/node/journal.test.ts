@@ -129,6 +129,15 @@ describe("following", () => {
     expect(seen).toEqual(all);
   });
 
+  it("begins with the newest of those before, when they are asked for", async () => {
+    for (const text of ["one", "two", "three"]) await open().write(event(text));
+    const events = open().follow(new AbortController().signal, 2);
+    await open().write(event("four"));
+    const seen: string[] = [];
+    for await (const { text } of events) if (seen.push(text) === 3) break;
+    expect(seen).toEqual(["two", "three", "four"]);
+  });
+
   it("waits where nothing was written yet, and ends when the signal fires", async () => {
     const stop = new AbortController();
     const seen: string[] = [];

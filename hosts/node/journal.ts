@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { Host, HostFiles, JackinEvent, Journal } from "../../core/index.ts";
 import { systemCode, toHostError } from "./host-error.ts";
 import { openTail } from "./journal-tail.ts";
+import type { Tail } from "./journal-tail.ts";
 
 export interface JournalOptions {
   readonly files: HostFiles & Required<Pick<HostFiles, "watch">>;
@@ -17,11 +18,16 @@ export interface JournalOptions {
 /** characters; what an agent said may be long */
 const longestText = 2_000;
 
+export interface NodeJournal extends Journal {
+  /** The newest `past` events first, with no gap to those that come. */
+  follow(signal: AbortSignal, past?: number): AsyncIterable<JackinEvent>;
+}
+
 /**
  * What happened, as JSON lines in `<state>/keeper/journal.jsonl`, 0600, written and read by any number of processes. The
  * file before it is `journal.1.jsonl`.
  */
-export function createJournal(options: JournalOptions): Journal {
+export function createJournal(options: JournalOptions): NodeJournal {
   const { files, lock, redact, maxBytes = 1_000_000 } = options;
   const path = join(files.state, "keeper", "journal.jsonl");
   const before = join(files.state, "keeper", "journal.1.jsonl");
@@ -40,12 +46,13 @@ export function createJournal(options: JournalOptions): Journal {
       using tail = openTail(paths, "start");
       return count > 0 ? tail.read().slice(-count) : [];
     },
-    follow(signal) {
+    follow(signal, past = 0) {
       // Now, not when it is first asked for an event.
-      const tail = openTail(paths, "end");
+      const tail = openTail(paths, past > 0 ? "start" : "end");
+      const first = past > 0 ? tail.read().slice(-past) : [];
       signal.addEventListener("abort", () => tail[Symbol.dispose](), { once: true });
       if (signal.aborted) tail[Symbol.dispose]();
-      return follow(tail, signal);
+      return follow(tail, first, signal);
     },
   };
 
@@ -56,10 +63,12 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   async function* follow(
-    tail: ReturnType<typeof openTail>,
+    tail: Tail,
+    past: readonly JackinEvent[],
     signal: AbortSignal,
   ): AsyncGenerator<JackinEvent> {
     using _tail = tail;
+    yield* past;
     await files.makeFolder(dirname(path));
     let wake = () => {};
     let woken = true;

@@ -1,9 +1,10 @@
 import { dirname, join } from "node:path";
 import { createJackin, createRedactor, JackinError } from "../../core/index.ts";
-import type { Host, HostFiles, Jackin, Journal, Plugin, Redactor } from "../../core/index.ts";
+import type { Host, HostFiles, Jackin, Plugin, Redactor } from "../../core/index.ts";
 import { configPathOf, readConfig, readPluginTables } from "./config-file.ts";
 import { createNodeHost } from "./host.ts";
 import { createJournal } from "./journal.ts";
+import type { NodeJournal } from "./journal.ts";
 import { openPlugins } from "./plugins.ts";
 import { createFileStore } from "./store.ts";
 
@@ -29,7 +30,7 @@ export interface OpenedJackin {
   /** The configuration file, which may not be there yet. */
   readonly configPath: string;
   /** Undefined where the host cannot watch files or lock them. */
-  readonly journal?: Journal | undefined;
+  readonly journal?: NodeJournal | undefined;
 }
 
 /**
@@ -75,7 +76,7 @@ function hasFiles(host: Host): host is FilesHost {
   return host.files !== undefined;
 }
 
-function journalOf({ files, lock }: FilesHost, redactor: Redactor): Journal | undefined {
+function journalOf({ files, lock }: FilesHost, redactor: Redactor): NodeJournal | undefined {
   const { watch } = files;
   if (!watch || !lock) return undefined;
   return createJournal({
