@@ -64,6 +64,9 @@ export function expandHome(path: string, home: string): string {
   return path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : resolve(path);
 }
 
+/** What is read at once: not `maxBytes`, which may be far more than there is. */
+const chunkBytes = 64 * 1024;
+
 async function readPlainFile(path: string, options: ReadOptions): Promise<string> {
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
   // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
@@ -73,12 +76,15 @@ async function readPlainFile(path: string, options: ReadOptions): Promise<string
     if (!(await file.stat()).isFile())
       throw refused(path, "it is no plain file", `See what it is: ls -ld ${path}`);
     // One byte more than allowed is asked for: the size that a file claims says little about what it holds.
-    const buffer = new Uint8Array(options.maxBytes + 1);
+    const most = options.maxBytes + 1;
+    const chunks: Uint8Array[] = [];
     let length = 0;
-    while (length < buffer.length) {
-      const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
+    while (length < most) {
+      const chunk = new Uint8Array(Math.min(chunkBytes, most - length));
+      const { bytesRead } = await file.read(chunk, 0, chunk.length, null);
       if (bytesRead === 0) break;
       length += bytesRead;
+      chunks.push(chunk.subarray(0, bytesRead));
     }
     if (length > options.maxBytes) {
       throw refused(
@@ -87,7 +93,7 @@ async function readPlainFile(path: string, options: ReadOptions): Promise<string
         `See what it is: ls -l ${path}`,
       );
     }
-    return decode(buffer.subarray(0, length), path);
+    return decode(Buffer.concat(chunks), path);
   } finally {
     await file.close();
   }
