@@ -82,6 +82,19 @@ describe("a signal", () => {
     expect(end.stderr).toMatch(/start hangs\nstopping\nstop is asked\nCancelled\.\n$/);
   });
 
+  it("of a terminal that is gone may come twice, and what is under way is still cleared", async () => {
+    await plug("works");
+    const jackin = launch();
+    await jackin.until("start hangs");
+    jackin.child.kill("SIGHUP");
+    jackin.child.kill("SIGHUP");
+    await jackin.until("stopping");
+    jackin.child.kill("SIGHUP");
+    const end = await jackin.exit;
+    expect(end).toMatchObject({ code: 129, signal: null });
+    expect(end.stderr).toMatch(/stop is asked\nCancelled\.\n$/);
+  });
+
   it("that comes twice ends at once, whatever hangs", async () => {
     await plug("hangs");
     const jackin = launch();

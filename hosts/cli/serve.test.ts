@@ -12,6 +12,7 @@ import { createRuntimeDouble } from "../../test/doubles/runtime.ts";
 import type { RuntimeDoubleInit } from "../../test/doubles/runtime.ts";
 import { createStoreDouble } from "../../test/doubles/store.ts";
 import { createNodeHost } from "../node/host.ts";
+import { createJournal } from "../node/journal.ts";
 import { run } from "./run.ts";
 import { startServer } from "./serve-server.ts";
 import type { ServerOptions } from "./serve-server.ts";
@@ -27,8 +28,11 @@ async function setUp(init: RuntimeDoubleInit = {}) {
   const runtime = createRuntimeDouble(init);
   const workdir = await mkdtemp(join(tmpdir(), "jackin-serve-app-"));
   onTestFinished(() => rm(workdir, { recursive: true }));
+  const keepers = { started: 0 };
   const jackin = createJackin({
     host,
+    journal: createJournal({ ...host, redact: (text) => text }),
+    startKeeper: async () => void keepers.started++,
     plugins: [runtime, authIgnore()],
     store: createStoreDouble(),
     config: async () => ({ config: { claude: { auth_forward: "ignore" } }, notices: [] }),
@@ -50,7 +54,7 @@ async function setUp(init: RuntimeDoubleInit = {}) {
     onTestFinished(() => server[Symbol.asyncDispose]());
     return server;
   };
-  return { home, host, runtime, jackin, workdir, stop, start };
+  return { home, host, runtime, jackin, workdir, stop, start, keepers };
 }
 
 type Running = Awaited<ReturnType<typeof startServer>>;
@@ -233,9 +237,33 @@ describe("the server", () => {
   });
 });
 
+it("tells what happens over a real connection, and its end ends that", async () => {
+  const { start, workdir, stop, jackin } = await setUp();
+  // Nothing is cut: what goes on for ever is ended.
+  const server = await start({ graceMs: 600_000 });
+  const events = await call(server, "/v1/events");
+  const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  const until = async (part: string) => {
+    while (!text.includes(part)) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`ended without "${part}": ${text}`);
+      text += value;
+    }
+  };
+  await until(": from now on");
+  const { instance } = await jackin.load({ target: workdir });
+  await until("event: started\n");
+  await jackin.eject(instance.instance);
+  await until("event: stopped\n");
+  stop.abort("SIGTERM");
+  while (!(await reader.read()).done);
+  await server.stopped;
+});
+
 describe("jackin serve", () => {
   async function serve(argv: readonly string[]) {
-    const { jackin, host, home, stop } = await setUp();
+    const { jackin, host, home, stop, keepers, workdir } = await setUp();
     const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
     const shown = { stdout: "", stderr: "" };
     stdout.setEncoding("utf8").on("data", (text: string) => (shown.stdout += text));
@@ -248,7 +276,7 @@ describe("jackin serve", () => {
       configPath: "",
     };
     const code = run(["serve", ...argv], io, { open: async () => opened });
-    return { code, shown, stop, home };
+    return { code, shown, stop, home, jackin, keepers, workdir, host };
   }
 
   it("says where it listens and where its token is, and ends with 0", async () => {
@@ -261,6 +289,16 @@ describe("jackin serve", () => {
     expect(shown.stdout + shown.stderr).not.toContain((await readFile(file, "utf8")).trim());
     stop.abort("SIGTERM");
     expect(await code).toBe(0);
+  });
+
+  it("keeps agents signed in meanwhile, and has it go on after", async () => {
+    const { code, stop, jackin, keepers, workdir, host } = await serve(["--port", "0"]);
+    const keeper = async () => (await jackin.status()).keeper;
+    await expect.poll(keeper, patient).toMatchObject({ process: host.process.id });
+    await jackin.load({ target: workdir });
+    expect(keepers.started).toBe(0);
+    stop.abort("SIGTERM");
+    expect([await code, await keeper(), keepers.started]).toEqual([0, undefined, 1]);
   });
 
   it("says it in JSON", async () => {
