@@ -1,6 +1,13 @@
 import type { Command } from "commander";
 import type { AuthProvider, Health, Jackin } from "../../core/index.ts";
-import { cancelled, JackinError, modeOptions, namePattern, scopesOf } from "../../core/index.ts";
+import {
+  cancelled,
+  JackinError,
+  modeOptions,
+  namePattern,
+  scopesOf,
+  toJackinError,
+} from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { harmless } from "./show.ts";
 
@@ -48,7 +55,11 @@ async function login(deps: CommandDeps, flags: LoginFlags): Promise<void> {
     });
   };
   const ctx = jackin.context({ signal: deps.signal, progress: deps.err });
-  const health = await provider.signIn!({ options, mayReplace }, ctx);
+  const health = await provider.signIn!({ options, mayReplace }, ctx).catch((error: unknown) => {
+    // The cursor stands behind claude's question.
+    if (toJackinError(error).code === "cancelled") deps.err("");
+    throw error;
+  });
   tell(deps, health);
   if (health.account !== undefined) deps.err(`account: ${harmless(health.account)}`);
   deps.err(

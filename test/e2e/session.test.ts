@@ -1,5 +1,5 @@
 /** Mode session: one login of jackin's own for many containers, with the real Claude Code, by pipes as a script would. */
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Lab } from "../lab/lab.ts";
@@ -8,6 +8,7 @@ import { signInByHand } from "../lab/sign-in.ts";
 import { inside } from "./inside.ts";
 import type { Operator } from "./operator.ts";
 import { createOperator, eventually, labCertificate } from "./operator.ts";
+import { openTerminal } from "./terminal.ts";
 
 // Six agents start at once, on machines that may be busy.
 vi.setConfig({ testTimeout: 300_000 });
@@ -95,6 +96,26 @@ describe("a jackin session", () => {
     expect((await stat(file("default"))).mode & 0o777).toBe(0o600);
     const health = await operator.jackin(["auth", "status"]);
     expect(health.stdout).toContain("other accounts: work (work@example.test (Lab))");
+  });
+
+  it("is as it was after Ctrl-C in the middle of a sign-in, and after its terminal was closed", async () => {
+    const before = await readFile(file("default"), "utf8");
+    const left = () => readdir(operator.state, { recursive: true });
+    const files = (await left()).toSorted();
+    await using terminal = await openTerminal(operator.env, operator.home);
+    const command = [...operator.command, "auth", "login"].join(" ");
+    await terminal.type(command);
+    await terminal.until("Paste code here");
+    await terminal.press("C-c");
+    await terminal.until(/^Cancelled\.\nrc=130$/m);
+    await terminal.expectRestored();
+    expect((await left()).toSorted()).toEqual(files);
+    await terminal.type(command);
+    await terminal.until("Paste code here");
+    expect(await left()).not.toHaveLength(files.length);
+    await terminal.kill();
+    await eventually("an end", async () => (await left()).length === files.length);
+    expect(await readFile(file("default"), "utf8")).toBe(before);
   });
 
   it("is renewed once for six containers that find it expired at the same moment, and all answer", async () => {
