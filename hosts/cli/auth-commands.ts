@@ -4,6 +4,7 @@ import { registerAuthExplain } from "./auth-explain.ts";
 import { registerAuthLogin } from "./auth-login.ts";
 import type { CommandDeps } from "./command.ts";
 import { commandGroup } from "./command.ts";
+import { ensureKept } from "./keeping.ts";
 import { createPaint, harmless, nextLines, table, validity } from "./show.ts";
 
 interface JsonFlag {
@@ -65,6 +66,7 @@ async function authSync(
   const results = await deps.working("bringing agents up to date", (progress) =>
     jackin.refresh(instance, { signal: deps.signal, progress }),
   );
+  await ensureKept(deps, jackin);
   for (const { notices } of results) deps.notices(notices);
   if (results.some(({ outcome }) => outcome === "failed")) deps.exit(1);
   if (flags.json) return deps.json(results);
@@ -86,6 +88,7 @@ async function authStatus(deps: CommandDeps, flags: JsonFlag): Promise<void> {
   const agents = await deps.working("looking into running agents", (progress) =>
     jackin.drift({ signal: deps.signal, progress }),
   );
+  await ensureKept(deps, jackin);
   const used = usedModes(effectiveModes(config));
   deps.notices(notices);
   const isBad = ({ mode, health }: ModeHealth) => used.has(mode) && health?.state === "bad";

@@ -151,15 +151,18 @@ describe("a keeper", () => {
     });
     const warning =
       "warning: Nobody keeps running agents signed in: no process is left\n  → end some\n";
-    for (const argv of [
-      ["load", "-d"],
-      ["load", "--json"],
-      ["status", "-q"],
-      ["eject", "app"],
-    ]) {
+    const commands = [
+      "load -d",
+      "load --json",
+      "auth status",
+      "auth sync",
+      "status -q",
+      "eject app",
+    ];
+    for (const argv of commands.map((command) => command.split(" "))) {
       const { code, stdout, stderr } = await operator.jackin(argv);
       expect([code, stderr.includes(warning)], argv.join(" ")).toEqual([0, true]);
-      expect(stdout).toContain("app");
+      expect(stdout).not.toBe("");
     }
   });
 });
