@@ -428,6 +428,136 @@ describe("putFiles", () => {
   });
 });
 
+const running = {
+  stdout: '{"name":"/jackin-app","running":true,"labels":{"jackin.home":"/home/me/.jackin"}}',
+};
+
+describe("tell", () => {
+  it("hands the line to the container by a pipe", async () => {
+    const { host, ctx } = machine({ "docker container inspect": running });
+    await runtimeDocker().tell!("app", "it's 5 #(cmd)", ctx);
+    const { args, options } = host.calls.at(-1)!;
+    expect(args).toEqual(["exec", "-i", "jackin-app", "sh"]);
+    expect(options.stdin).toContain(`m='it'\\''s 5 ##(cmd)'\n`);
+    const gone = machine({ "docker exec": { code: 1, stderr: "No such container" } });
+    await expect(runtimeDocker().tell!("app", "line", gone.ctx)).rejects.toMatchObject({
+      code: "host-failed",
+    });
+  });
+});
+
+describe("surroundings", () => {
+  const base64 = (value: unknown) =>
+    btoa(typeof value === "string" ? value : JSON.stringify(value));
+  const login = { claudeAiOauth: { accessToken: "canary", refreshToken: "canary 2" } };
+  const folder = "/etc/claude-code/managed-settings";
+  const printed = [
+    `file managed ${base64({})} :${folder}.d/10.json`,
+    `file managed ${base64({ apiKeyHelper: "canary" })} :${folder}.d/20: b.json`,
+    `file managed ${base64("no JSON")} :${folder}.json`,
+    `file user ${base64({}).slice(0, 2)} ${base64({}).slice(2)} :/jackin/claude/settings.json`,
+    `login :/jackin/claude/.credentials.json`,
+    `file credential ${base64(login)} :/jackin/claude/.credentials.json`,
+    "env PATH",
+    "env ANTHROPIC_API_KEY",
+    "env ANTHROPIC_API_KEY",
+    "",
+  ].join("\n");
+  const found = {
+    env: ["ANTHROPIC_API_KEY"],
+    settings: [
+      { path: `${folder}.d/20: b.json`, apiKeyHelper: true },
+      { path: `${folder}.d/10.json` },
+      { path: `${folder}.json`, unreadable: true },
+      { layer: "user", path: "/jackin/claude/settings.json", apiKeyHelper: false },
+    ],
+    credential: { path: "/jackin/claude/.credentials.json", state: "whole" },
+  };
+
+  it("asks once, and keeps names and fingerprints only", async () => {
+    const { ctx, ran } = machine({
+      "docker container inspect": running,
+      "docker exec": { stdout: printed },
+    });
+    const answer = await runtimeDocker().surroundings!("app", ctx);
+    expect(answer).toMatchObject(found);
+    expect(JSON.stringify(answer)).not.toContain("canary");
+    expect(ran().filter((line) => line.startsWith("docker exec"))).toHaveLength(1);
+  });
+
+  it("are told by the start too, which asks no more often for it", async () => {
+    const { ctx, ran } = machine({
+      ...version,
+      ...absent,
+      "docker exec -i jackin-app sh": { stdout: printed },
+    });
+    expect((await runtimeDocker().start(spec, ctx)).surroundings).toMatchObject(found);
+    expect(ran().filter((line) => line.startsWith("docker exec"))).toEqual([
+      "docker exec -i jackin-app sh",
+      "docker exec jackin-app sh /jackin/run/begin --model x",
+    ]);
+  });
+
+  it.each(["", "env PATH\n", "login :\n"])("that are told as %j stop no launch", async (stdout) => {
+    const answers = { ...version, ...absent, "docker exec -i": { stdout } };
+    const started = await runtimeDocker().start(spec, machine(answers).ctx);
+    expect(started).not.toHaveProperty("surroundings");
+    const { ctx } = machine({ ...answers, "docker container inspect": running });
+    await expect(runtimeDocker().surroundings!("app", ctx)).rejects.toMatchObject({
+      code: "host-failed",
+    });
+  });
+});
+
+describe("a shared login", () => {
+  const grant: Grant = { ...own, login: "shared", folder: `/home/me/.jackin/it's, "shared"` };
+  const image = { "docker inspect": { stdout: '{"image":"sha256:1","env":[]}' } };
+  const asking = (method: string) => ({
+    ...version,
+    ...absent,
+    ...image,
+    "docker exec jackin-app sh -c": { stdout: `{"authMethod":"${method}"}` },
+  });
+
+  it("is mounted, and is where the agent keeps its login", () => {
+    const args = runArguments({ ...options, spec: { ...spec, grant } });
+    expect(args).toContain("CLAUDE_SECURESTORAGE_CONFIG_DIR=/jackin/shared");
+    expect(args).toContain(
+      `type=bind,"source=/home/me/.jackin/it's, ""shared""","target=/jackin/shared"`,
+    );
+    expect(runArguments(options).join()).not.toMatch(/shared|SECURESTORAGE/);
+  });
+
+  it("is asked about once for each image", async () => {
+    const { ctx, ran } = machine(asking("claude.ai"));
+    const runtime = runtimeDocker();
+    const asked = () => ran().filter((line) => line.includes("claude auth status")).length;
+    for (let launch = 0; launch < 2; launch++) {
+      const { notices } = await runtime.start({ ...spec, grant }, ctx);
+      expect(notices.filter(({ level }) => level === "warning")).toEqual([]);
+      expect(asked()).toBe(1);
+    }
+  });
+
+  it("stops the launch where the image's claude does not know the folder, the next time unasked", async () => {
+    const { ctx, ran } = machine(asking("none"));
+    const runtime = runtimeDocker();
+    for (let launch = 0; launch < 2; launch++)
+      await expect(runtime.start({ ...spec, grant }, ctx)).rejects.toMatchObject({
+        code: "start-failed",
+        message: expect.stringContaining("some:1"),
+      });
+    expect(ran().filter((line) => line.includes("claude auth status"))).toHaveLength(1);
+    expect(ran().at(-1)).toBe("docker rm -f -v jackin-app");
+  });
+
+  it("warns where the image's claude cannot be asked", async () => {
+    const answers = { ...asking("none"), "docker exec jackin-app sh -c": { stdout: "what?" } };
+    const { notices } = await runtimeDocker().start({ ...spec, grant }, machine(answers).ctx);
+    expect(notices[0]).toMatchObject({ level: "warning", text: expect.stringContaining("some:1") });
+  });
+});
+
 describe("run", () => {
   it("gives the agent its input by a pipe, and none when there is none", async () => {
     const name =

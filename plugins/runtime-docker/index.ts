@@ -7,8 +7,8 @@ import type { Engine } from "./engine.ts";
 import { docker, dockerFailed, machineOf, owner, parseJson, probe, readEngine } from "./engine.ts";
 import type { ImageMemory } from "./image-check.ts";
 import { defaultClaudeVersion, prepareImage } from "./image.ts";
-import { replaceText } from "./provision.ts";
 import { idOf, locate, removeContainer, stateOf } from "./remove.ts";
+import { replaceText } from "./replace.ts";
 import { startContainer } from "./start.ts";
 import { maxSurroundings, surroundingsText, toSurroundings } from "./surroundings.ts";
 

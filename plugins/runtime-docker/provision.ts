@@ -9,12 +9,12 @@ import {
 import type { HostFiles, Notice, StartSpec } from "../../core/index.ts";
 import { inside } from "./container.ts";
 import { owner } from "./engine.ts";
-import { findLogin, surroundingsText } from "./surroundings.ts";
+import { surroundingsText } from "./surroundings.ts";
 
 const agentCommand = ["claude", "--dangerously-skip-permissions"];
 
-// Not by printf alone: dash's says "I/O error" when the disk is full.
-const putFunction = `put() { rm -rf "$1.new"; printf %s "$2" | cat > "$1.new"; mv -f "$1.new" "$1"; }`;
+// Not by printf alone: dash's says "I/O error" when the disk is full. Two may do this at once: each has a file of its own.
+export const putFunction = `put() { rm -rf "$1.$$"; printf %s "$2" | cat > "$1.$$"; mv -f "$1.$$" "$1"; }`;
 
 export const missing = { claude: 41, tmux: 42 } as const;
 
@@ -54,20 +54,6 @@ export async function provisionText(
   return { text: lines.join("\n"), notices };
 }
 
-/**
- * The shell text that replaces credential files under a running agent, each at once, and prints `put`; `own` when the
- * agent has signed in by itself.
- */
-export function replaceText(files: StartSpec["grant"]["files"]): string {
-  const lines = files.map(({ name, content }) => put(credentialPath(name), content.reveal()));
-  return `${["set -eu", "umask 077", putFunction, findLogin, leaveOwn, ...lines, "echo put"].join("\n")}\n`;
-}
-
-// The login of an MCP server, in the same file, has a refresh token too.
-const leaveOwn = `if [ -f "$login" ] && head -c 1048576 "$login" | tr '\\n\\r' '  ' | grep -qE \
-  '"claudeAiOauth"[[:space:]]*:[[:space:]]*\\{([^{}]|\\{[^{}]*\\})*"refreshToken"[[:space:]]*:[[:space:]]*"[[:space:]]*[^"[:space:]]'
-then echo own; exit; fi`;
-
 export function credentialPath(name: string): string {
   if (/^[\w.-]+$/.test(name) && !/^\.+$/.test(name)) return `${inside.credentials}/${name}`;
   throw new JackinError({
@@ -76,7 +62,7 @@ export function credentialPath(name: string): string {
   });
 }
 
-function put(path: string, content: string): string {
+export function put(path: string, content: string): string {
   return `put ${quoteShell(path)} ${quoteShell(content)}`;
 }
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { bearsOnSignIn, credentialsFile, toCredential, toSettingsLayer } from "../../core/index.ts";
-import type { Surroundings } from "../../core/index.ts";
+import type { SettingsLayer, Surroundings } from "../../core/index.ts";
 import { inside } from "./container.ts";
 
 /** Sets `login` to the file that the agent looks at. */
@@ -11,15 +11,16 @@ export const findLogin = `login=\${CLAUDE_SECURESTORAGE_CONFIG_DIR:-$CLAUDE_CONF
 export const maxSurroundings = 64 * 1024 * 1024;
 
 /**
- * The shell text, run in the workspace's folder, that prints what decides how the agent is signed in: a line for each variable, a line for each file in
- * base64. Of values that bear on sign-in no program gets one into its environment or arguments. The agent may have put
- * links, pipes and endless files there.
+ * The shell text, run in the workspace's folder, that prints what decides how the agent is signed in: a line for each
+ * variable and for each file, its content in base64 and behind that, after a colon, its path. No program gets a value into
+ * its environment or arguments. The agent may have put links, pipes and endless files there.
  */
 export const surroundingsText = `limit=
-timeout 5 true 2> /dev/null && limit="timeout 5"
+command -v timeout > /dev/null && limit="timeout 5"
 show() {
   [ -f "$2" ] && [ -r "$2" ] || return 0
-  echo "file $1 $(printf %s "$2" | base64 | tr -d '\\n') $($limit head -c 1048576 "$2" | base64 | tr -d '\\n')"
+  printf '%s ' file "$1" $($limit head -c 1048576 "$2" | base64)
+  printf ':%s\\n' "$2"
 }
 n=0
 for f in /etc/claude-code/managed-settings.d/*.json; do
@@ -31,7 +32,7 @@ show local "$PWD/.claude/settings.local.json"
 show project "$PWD/.claude/settings.json"
 show user "$CLAUDE_CONFIG_DIR/settings.json"
 ${findLogin}
-echo "login $(printf %s "$login" | base64 | tr -d '\\n')"
+printf 'login :%s\\n' "$login"
 show credential "$login"
 # A name whose value says something; a value of the switches may say no.
 tell() {
@@ -46,7 +47,7 @@ pid=$(head -c 20 ${inside.run}/pid 2> /dev/null)
 if [ -n "$pid" ] && [ -r "/proc/$pid/environ" ]; then
   tr '\\0\\n' '\\n ' < "/proc/$pid/environ" | while IFS= read -r each; do tell "\${each%%=*}" "\${each#*=}"; done
 else
-  names=$({ env; cat ${inside.run}/env; } 2> /dev/null | sed -n 's/^\\(export \\)\\{0,1\\}\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\2/p' | sort -u)
+  names=$(env | sed -n 's/^\\(export \\)\\{0,1\\}\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\2/p' - ${inside.run}/env 2> /dev/null)
   # Only this shell itself reads the values.
   (
     [ ! -f ${inside.run}/env ] || . ${inside.run}/env
@@ -60,24 +61,30 @@ const layers = v.picklist(["managed", "local", "project", "user"]);
 
 /** Undefined: this is no answer of that text. */
 export async function toSurroundings(printed: string): Promise<Surroundings | undefined> {
-  const lines = printed.split("\n").map((line) => line.split(" "));
-  const place = lines.find(([kind]) => kind === "login")?.[1];
+  const env = new Set<string>();
+  const settings: SettingsLayer[] = [];
+  let place: string | undefined;
+  let login: string | undefined;
+  for (const line of printed.split("\n")) {
+    const colon = line.indexOf(":");
+    const [kind, name = "", ...content] = line.slice(0, colon < 0 ? undefined : colon).split(" ");
+    const path = line.slice(colon + 1);
+    if (kind === "env" && bearsOnSignIn(name)) env.add(name);
+    else if (kind === "login") place = path;
+    else if (kind === "file" && name === "credential") login = fromBase64(content.join(""));
+    else if (kind === "file" && v.is(layers, name))
+      settings.push(toSettingsLayer(name, path, fromBase64(content.join(""))));
+  }
   if (!place) return undefined;
-  const files = lines.filter(([kind]) => kind === "file");
-  const settings = files.flatMap(([, layer, path = "", content = ""]) =>
-    v.is(layers, layer) ? [toSettingsLayer(layer, fromBase64(path), fromBase64(content))] : [],
-  );
   // Of the drop-ins the last one wins, and each of them over the file beside them.
-  const dropIns = settings.filter(({ path }) => path.includes("/managed-settings.d/"));
-  const others = settings.filter((each) => !dropIns.includes(each));
-  const found = files.find(([, name]) => name === "credential");
-  const text = found && fromBase64(found[3] ?? "");
+  const isDropIn = ({ path }: SettingsLayer) => path.includes("/managed-settings.d/");
   return {
-    env: lines.flatMap(([kind, name = ""]) =>
-      kind === "env" && bearsOnSignIn(name) ? [name] : [],
-    ),
-    settings: [...dropIns.reverse(), ...others],
-    credential: { path: fromBase64(place), ...(await toCredential(text)) },
+    env: [...env],
+    settings: [
+      ...settings.filter(isDropIn).reverse(),
+      ...settings.filter((layer) => !isDropIn(layer)),
+    ],
+    credential: { path: place, ...(await toCredential(login)) },
   };
 }
 

@@ -8,6 +8,7 @@ import {
   JackinError,
   tellText,
   throwIfAborted,
+  toCredential,
 } from "../../core/index.ts";
 import type { Notice, PluginContext, Runtime, StartSpec } from "../../core/index.ts";
 import { cleanEnvironment } from "./environment.ts";
@@ -15,7 +16,7 @@ import { alive, begun, endAgent, hasTmux, machineOf, missingProgram, owner } fro
 import { forget, readRecord, readRecords, writeRecord } from "./records.ts";
 import type { LocalRecord } from "./records.ts";
 import { endOf, fillRunFolder } from "./run-folder.ts";
-import { bearing, readCredential, storageOf, surroundingsOf } from "./surroundings.ts";
+import { bearing, readSafely, storageOf, surroundingsOf, withOthers } from "./surroundings.ts";
 
 const notIsolated: Notice = {
   level: "warning",
@@ -98,10 +99,13 @@ export function runtimeLocal(): Runtime {
     async putFiles(instance, files, ctx) {
       const { run } = await known(instance, ctx);
       const host = machineOf(ctx).files;
-      const present = await readCredential(`${run}/credentials/${credentialsFile}`, host);
-      if (present.state === "whole") return "own";
-      for (const { name, content } of files)
-        await host.write(`${run}/credentials/${name}`, content.reveal());
+      const present = await readSafely(`${run}/credentials/${credentialsFile}`, host);
+      if ((await toCredential(present)).state === "whole") return "own";
+      for (const { name, content } of files) {
+        const text = content.reveal();
+        const put = name === credentialsFile ? withOthers(text, present) : text;
+        await host.write(`${run}/credentials/${name}`, put);
+      }
       return "put";
     },
 

@@ -1,6 +1,5 @@
 import { credentialsFile, JackinError, toCredential, toSettingsLayer } from "../../core/index.ts";
 import type {
-  Credential,
   HostFiles,
   PluginContext,
   Secret,
@@ -31,7 +30,7 @@ export async function surroundingsOf(
   return {
     env: record.env,
     settings: layers.filter((layer) => layer !== undefined),
-    credential: { path, ...(await readCredential(path, files)) },
+    credential: { path, ...(await toCredential(await readSafely(path, files))) },
   };
 }
 
@@ -46,10 +45,18 @@ export function storageOf({ run, forwarded, shared }: LocalRecord): string | und
   return forwarded ? `${run}/credentials` : shared;
 }
 
-/** The agent's own folder may hold a link, a pipe or an endless file. */
-export async function readCredential(path: string, files: HostFiles): Promise<Credential> {
-  const text = await readSafely(path, files);
-  return text === "unreadable" ? { state: "unknown" } : await toCredential(text);
+/** A new credential file with what else the agent keeps in it: the logins of servers (`mcpOAuth`). */
+export function withOthers(text: string, present: string | undefined): string {
+  try {
+    const [next, before]: unknown[] = [JSON.parse(text), JSON.parse(present ?? "{}")];
+    return isObject(next) && isObject(before) ? JSON.stringify({ ...before, ...next }) : text;
+  } catch {
+    return text;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The machine's, highest first: of the drop-ins the last one wins. */
@@ -74,8 +81,8 @@ async function readLayer(
   return text === undefined ? undefined : toSettingsLayer(layer, path, text);
 }
 
-/** What cannot be read answers a text that is no JSON. */
-async function readSafely(path: string, files: HostFiles): Promise<string | undefined> {
+/** The agent's own folder may hold a link, a pipe or an endless file: what cannot be read answers a text that is no JSON. */
+export async function readSafely(path: string, files: HostFiles): Promise<string | undefined> {
   try {
     return await files.read(path, { maxBytes });
   } catch (error) {

@@ -35,6 +35,10 @@ case "$1" in
   login) cat "$config/.credentials.json" 2>/dev/null || echo none ;;
   sign-in) printf %s "$2" > "$config/.credentials.json" ;;
   arguments) shift; for each; do printf '[%s]' "$each"; done ;;
+  keep)
+    printf %s "$2" > "$config/.credentials.json"; : > kept
+    while [ ! -e go ]; do sleep 0.05; done
+    cat "$config/.credentials.json" ;;
   hook) printf %s "$2" | sh -c "$3" ;;
   write) printf %s "$3" > "$2" ;;
   end) exit "$2" ;;
@@ -162,10 +166,22 @@ export function testRuntime(name: string, make: () => Promise<RuntimeWorld>): vo
       expect(await put("second")).toBe("put");
       expect(await credential()).toMatchObject({ access: await fingerprint("second") });
       // A server's login in the same file renews itself; the agent's own does not.
-      const servers = { mcpOAuth: { server: { accessToken: "a", refreshToken: "r" } } };
-      await run("sign-in", login("second", { refreshToken: "" }, servers));
+      const server = { serverName: `a "b\\`, refreshToken: "r", state: { with: [{ '"{': "}é" }] } };
+      const mcpOAuth = { "server|1": server, claude: {} };
+      const before = login("second", { refreshToken: "" }, { mcpOAuth });
+      const { workdir } = current;
+      const shown = run("keep", JSON.stringify(JSON.parse(before), null, 2));
+      await until(() => stat(`${workdir}/kept`).then(Boolean, () => false));
       expect(await put("third")).toBe("put");
       expect(await credential()).toMatchObject({ access: await fingerprint("third") });
+      await writeFile(`${workdir}/go`, "");
+      expect(JSON.parse((await shown).stdout)).toEqual({
+        mcpOAuth,
+        claudeAiOauth: { accessToken: "third", scopes: ["a"] },
+      });
+      await start({ grant: forwarded("torn {") });
+      expect(await put("whole")).toBe("put");
+      expect((await run("login")).stdout).toBe(login("whole"));
 
       await start({ grant: forwarded(login("first")) });
       const made: unknown = JSON.parse(login("its own", { refreshToken: "r" }));
