@@ -80,6 +80,8 @@ export interface ExecOptions {
   readonly stdin?: string;
   /** Gives the child the terminal; stdout and stderr come back empty. `output` gives it only stdout and stderr. */
   readonly inherit?: "terminal" | "output";
+  /** In a session of its own: neither a key nor the end of the terminal reaches it, and it goes on when this process ends. */
+  readonly ownSession?: boolean;
   readonly signal?: AbortSignal;
   readonly limitMs?: number;
   /** Each line of output as it comes. */

@@ -65,6 +65,7 @@ async function run(
         stdout: inherit ? "inherit" : "pipe",
         stderr: inherit ? "inherit" : "pipe",
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        ...(options.ownSession && { detached: true }),
       }),
     );
     options.signal?.addEventListener("abort", cancel);

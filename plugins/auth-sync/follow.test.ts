@@ -148,6 +148,41 @@ describe("following", () => {
     expect(grants).toHaveLength(2);
   });
 
+  it("delivers the same login again once a failure is over, so that nobody goes on warning of it", async () => {
+    const { host, delivered, told } = await follow(stored("one"));
+    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    const { stat } = host.files!;
+    Object.assign(host.files!, { stat: () => Promise.reject(new TypeError("a defect")) });
+    host.fire(folder);
+    await vi.waitFor(() => expect(told).toHaveLength(1));
+    Object.assign(host.files!, { stat });
+    host.fire(folder);
+    await vi.waitFor(() => expect(delivered()).toEqual(["one", "one"]));
+  });
+
+  it("sees a change behind a link, whose own time tells nothing", async () => {
+    const { host, delivered } = await follow(undefined, {
+      files: { [file]: { link: "/safe/login" }, "/safe/login": stored("one") },
+    });
+    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    host.disk.set("/safe/login", stored("two"));
+    host.fire(folder);
+    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]));
+  });
+
+  it("looks again at a file that was written a moment ago: two writes may have one time", async () => {
+    const { host, delivered } = await follow(stored("one"));
+    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    const { stat } = host.files!;
+    const found = await stat(file);
+    Object.assign(host.files!, {
+      stat: async (path: string) => (path === file ? found : await stat(path)),
+    });
+    host.disk.set(file, stored("two"));
+    host.fire(folder);
+    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]));
+  });
+
   it("ends when it is disposed: nobody watches, nothing is delivered", async () => {
     const { host, delivered, change, follower } = await follow(stored("one"));
     await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
@@ -212,6 +247,19 @@ describe("a login that runs out", () => {
     host.clock.time = now + 12 * minute;
     host.fire(folder);
     await vi.waitFor(() => expect(host.calls.length).toBeGreaterThan(3));
+  });
+
+  it("is left alone while agents hold copies of it, which its renewal would log out", async () => {
+    const { host, delivered, told } = await follow(
+      stored("old", { expiresAt: now + 2 * minute }),
+      { exec: () => ({}) },
+      { refresh: "container" },
+    );
+    await vi.waitFor(() => expect(delivered()).toEqual(["old"]));
+    host.fire(folder);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(host.calls).toEqual([]);
+    expect(told).toEqual([]);
   });
 
   it("that holds nothing to renew it with is told at once, and nobody is asked", async () => {

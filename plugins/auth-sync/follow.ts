@@ -33,25 +33,30 @@ interface Reading {
 }
 
 type Usable = HostLogin & { readonly state: "usable" };
-type ToGrant = (login: Usable, account: Account | undefined) => Grant;
+
+interface How {
+  toGrant(login: Usable, account: Account | undefined): Grant;
+  /** The host's own claude is asked to renew it. */
+  readonly renews: boolean;
+}
 
 /**
  * Delivers the host's login now and at each change, without what could renew it. One that is hollow, torn or missing is told
- * and not delivered. When it runs out and nobody renews it, the host's own claude is asked to.
+ * and not delivered. When it runs out and nobody renews it, the host's own claude may be asked to.
  */
 export async function followLogin(
   place: LoginPlace,
-  toGrant: ToGrant,
+  { toGrant, renews }: How,
   request: FollowRequest,
   ctx: PluginContext,
 ): Promise<AsyncDisposable> {
   const ended = new AbortController();
   const signal = AbortSignal.any([ctx.signal, ended.signal]);
   const own = { ...ctx, signal };
-  const renewal = createRenewal(place, own);
+  const renewal = renews ? createRenewal(place, own) : undefined;
   const bell = createBell();
   let last: Reading | undefined;
-  const watching = watchPlace(place, bell.ring);
+  let watching: Disposable | undefined;
   const running = loop();
   return {
     async [Symbol.asyncDispose]() {
@@ -64,15 +69,20 @@ export async function followLogin(
   /** Never rejects: whoever keeps agents does other things too. */
   async function loop(): Promise<void> {
     let seen: string | undefined;
+    let hasFailed = false;
     while (!signal.aborted) {
       let due = Infinity;
       try {
+        watching ??= watchPlace(place, bell.ring);
         const reading = await readSettled(seen);
-        if (reading.key !== seen) await bring(reading);
+        // After a failure the same again, so that nobody goes on warning of it.
+        if (reading.key !== seen || hasFailed) await bring(reading);
         seen = reading.key;
-        due = await renewal.look(reading.login, request);
+        hasFailed = false;
+        due = (await renewal?.look(reading.login, request)) ?? Infinity;
       } catch (error) {
         if (signal.aborted) return;
+        hasFailed = true;
         const { message } = toJackinError(error, "plugin-failed");
         const text = `the host's login cannot be followed now: ${message}`;
         request.tell({ level: "warning", text, next: "jackin doctor" });
@@ -106,7 +116,8 @@ export async function followLogin(
   }
 
   async function read(): Promise<Reading> {
-    const stamp = ctx.host.platform === "darwin" ? undefined : await stampOf(place);
+    const { platform, clock } = ctx.host;
+    const stamp = platform === "darwin" ? undefined : await stampOf(place, clock.now());
     if (last && stamp !== undefined && stamp === last.stamp) return last;
     const login = await readHostLogin(place, own);
     const account = await readAccount(place, own);
@@ -132,8 +143,14 @@ function watchPlace({ files, credentials }: LoginPlace, ring: () => void): Dispo
   }
 }
 
-async function stampOf({ files, credentials, account }: LoginPlace): Promise<string> {
+/** Undefined where it tells nothing: of a link, and of a write so young that the next one may have the same time. */
+async function stampOf(
+  { files, credentials, account }: LoginPlace,
+  now: number,
+): Promise<string | undefined> {
   const stats = await Promise.all([files.stat(credentials), files.stat(account)]);
+  if (stats.some((stat) => stat && (stat.kind === "link" || stat.changedAt > now - 1_000)))
+    return undefined;
   return stats.map((stat) => `${stat?.changedAt}/${stat?.size}`).join(" ");
 }
 

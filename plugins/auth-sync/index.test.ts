@@ -340,7 +340,7 @@ describe("a login that runs out", () => {
     });
     await grantFrom(host);
     expect(host.calls).toMatchObject([
-      { command: "claude", args: ["auth", "status", "--json"], options: { limitMs: 20_000 } },
+      { command: "claude", args: ["auth", "status", "--json"], options: { limitMs: 60_000 } },
     ]);
     expect(host.calls[0]?.options.cwd).toBe("/home/me");
     expect(host.calls[0]?.options.env).toStrictEqual({
@@ -391,15 +391,22 @@ describe("a login that runs out", () => {
     expect((await refusal(host)).text).toContain("was blanked");
   });
 
-  it("stops when it is cancelled during the renewal", async () => {
+  it("lets a renewal finish when it is cancelled: cut off, it could log the host out", async () => {
     const abort = new AbortController();
+    const finished = renewing({ accessToken: "sk-ant-oat01-canary-new" });
     host = worldOf(stored({ expiresAt: now - 1 }), {
-      exec: () => (abort.abort(), new Promise(() => {})),
+      async exec(call) {
+        abort.abort();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return await finished(call);
+      },
     });
     const ctx = createContextDouble(host, abort.signal);
     const request = { instance: "my-app", options: {}, others: [] };
     await expect(authSync().grant(request, ctx)).rejects.toMatchObject({ code: "cancelled" });
-    expect(host.calls[0]?.options.signal).toBe(abort.signal);
+    expect(host.calls[0]?.options).toMatchObject({ ownSession: true });
+    expect(host.calls[0]?.options.signal).toBeUndefined();
+    expect(host.disk.get("/home/me/.claude/.credentials.json")).toContain("canary-new");
   });
 });
 

@@ -51,11 +51,15 @@ export function authSync(): AuthProvider {
     },
 
     async follow(request, ctx) {
-      const { place } = await begin(request, ctx);
+      const { options, place } = await begin(request, ctx);
       return await followLogin(
         place,
-        // Whoever follows has an access-only login, also when the configuration says otherwise by now.
-        (login, account) => toGrant(login, account?.name, false, []),
+        {
+          // Whoever follows has an access-only login, also when the configuration says otherwise by now.
+          toGrant: (login, account) => toGrant(login, account?.name, false, []),
+          // A renewal on the host would log whole copies out.
+          renews: options.refresh === "host",
+        },
         request,
         ctx,
       );

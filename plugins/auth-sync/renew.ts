@@ -48,7 +48,10 @@ export function toDate(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
-/** Answers why it could not be asked. `claude auth status` renews an expired login without a model call (2.1.330). */
+/**
+ * Answers why it could not be asked. `claude auth status` renews an expired login without a model call (2.1.330). Cut off
+ * between the answer of the server and its own write, it would have lost the login: it is always let finish.
+ */
 export async function askToRenew(
   place: LoginPlace,
   { host, signal }: PluginContext,
@@ -59,9 +62,10 @@ export async function askToRenew(
       env: renewEnv(place, host.env),
       // A project's own settings have no say here.
       cwd: place.files.home,
-      signal,
-      limitMs: 20_000,
+      ownSession: true,
+      limitMs: 60_000,
     });
+    throwIfAborted(signal);
     return code === 0 ? undefined : { why: `claude auth status ended with exit code ${code}` };
   } catch (error) {
     throwIfAborted(signal);

@@ -404,6 +404,12 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
       });
     });
 
+    it("gives one a session of its own when that is asked for", async () => {
+      const script = 'test "$(ps -o pgid= -p $$ | tr -d " ")" = $$';
+      expect((await host.exec("sh", ["-c", script], { ownSession: true })).code).toBe(0);
+      expect((await host.exec("sh", ["-c", script])).code).toBe(1);
+    });
+
     it("does not wait for what a program leaves running", async () => {
       const { stdout } = await sh("sleep 600 & echo $!");
       expect((await sh(`kill "$1"`, stdout.trim())).code).toBe(0);
