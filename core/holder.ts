@@ -79,8 +79,10 @@ code=$?
 tmux -S "$run/tmux" has-session -t agent 2>/dev/null && exit ${detachedCode}
 exit "$code"
 `,
-    // The command of a hook: what it is given is one report. Quick, silent, and never a reason for a turn to fail.
+    // The command of a hook: what it is given is one report. Quick, silent, and never a reason for a turn to fail. A headless
+    // Claude Code (2.1.330) ends while its hook runs, and ends that too.
     failed: `exec > /dev/null 2>&1
+trap '' HUP INT TERM
 umask 077
 cd ${quoteShell(options.reports)} || exit 0
 set -- [0-9]*-*.json

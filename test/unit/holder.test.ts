@@ -1,10 +1,10 @@
 /** The shell texts of the session holder, run by the machine's own sh and tmux. */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createSecret, envText, failedCommand, holderFiles, tellText } from "../../core/index.ts";
 
 const exec = promisify(execFile);
@@ -106,6 +106,20 @@ describe("the text that reports a refused turn", () => {
     expect(hook("x".repeat(300_000))).toEqual(silent);
     const [long = ""] = (await readdir(reports)).filter((each) => each !== name);
     expect(await read([long])).toEqual(["x".repeat(65_536)]);
+  });
+
+  it("finishes the report when Claude Code ends meanwhile and ends its hooks", async () => {
+    const child = spawn("sh", ["-c", failedCommand(run)], { detached: true });
+    child.stdin.write("its beginning");
+    const files = () => readdir(reports);
+    await vi.waitFor(async () => expect(await files()).not.toEqual([]), 10_000);
+    process.kill(-child.pid!, "SIGTERM");
+    child.stdin.end(" and its end");
+    await vi.waitFor(
+      async () => expect(await files()).toEqual([expect.stringMatching(/^\d/)]),
+      10_000,
+    );
+    expect(await read(await files())).toEqual(["its beginning and its end"]);
   });
 
   it("keeps the twenty newest, and what is no report", async () => {
