@@ -15,6 +15,7 @@ export function watchFolder(folder: string, changed: () => void): Disposable {
   let watcher: FSWatcher | undefined;
   let timer: NodeJS.Timeout | undefined;
   let pending: NodeJS.Immediate | undefined;
+  let later: NodeJS.Timeout | undefined;
   let inode: number | undefined;
   let seen: string | undefined;
   let over = false;
@@ -35,6 +36,7 @@ export function watchFolder(folder: string, changed: () => void): Disposable {
       watcher?.close();
       clearTimeout(timer);
       clearImmediate(pending);
+      clearTimeout(later);
     },
   };
 
@@ -79,6 +81,13 @@ export function watchFolder(folder: string, changed: () => void): Disposable {
       pending = undefined;
       changed();
     });
+    // Bun 1.4 passes over an event that comes within a millisecond of one like it.
+    if (process.versions["bun"]) later ??= setTimeout(callLate, 50);
+  }
+
+  function callLate(): void {
+    later = undefined;
+    changed();
   }
 }
 
