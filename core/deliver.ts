@@ -1,6 +1,6 @@
 import type { Grant, Notice, PluginContext } from "./contracts.ts";
 import { readInstance } from "./instances.ts";
-import { entryOf, readLedger, writeAlert, writeLedger } from "./ledger.ts";
+import { entryOf, readLedger, writeLedger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
 import { runtimeOf } from "./machine.ts";
 
@@ -46,16 +46,20 @@ export async function deliver(
   const entry = await entryOf(grant, host.clock.now());
   const before = await readLedger(store, instance);
   const { expiresAt } = grant;
-  if (!again && before?.access !== undefined && before.access === entry.access) {
-    if (before.alert?.about === "login") await writeAlert(store, instance, undefined);
-    return { ...kept("it has the login that the host has now"), expiresAt };
-  }
+  const had = before?.access !== undefined && before.access === entry.access ? before : undefined;
+  if (had && !again) return { ...kept("it has the login that the host has now"), expiresAt };
   if ((await runtime.putFiles(instance, grant.files, ctx)) === "own") {
     const text = "it has signed in by itself meanwhile, and keeps that login";
     return kept(text, [{ level: "info", text: `${instance}: ${text}` }]);
   }
-  const previous = before?.access === entry.access ? before?.previous : before?.access;
-  await writeLedger(store, instance, { ...entry, ...(previous !== undefined && { previous }) });
+  const previous = had ? had.previous : before?.access;
+  await writeLedger(store, instance, {
+    ...entry,
+    // The same once more mends nothing.
+    ...(had && { at: had.at }),
+    ...(had?.alert?.about === "turn" && { alert: had.alert }),
+    ...(previous !== undefined && { previous }),
+  });
   const { notices } = grant;
   const text = "has the login that the host has now";
   return { instance, outcome: "updated", text, expiresAt, notices };

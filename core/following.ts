@@ -3,7 +3,7 @@ import type { AuthProvider, Grant, Notice, PluginContext } from "./contracts.ts"
 import { deliver } from "./deliver.ts";
 import { eachAtMost } from "./each-at-most.ts";
 import { toJackinError } from "./error.ts";
-import { writeAlert } from "./ledger.ts";
+import { readLedger, writeAlert } from "./ledger.ts";
 import type { InstanceStatus } from "./roster.ts";
 import { modeOptions, scopesOf } from "./scope.ts";
 import type { KeeperParts, Teller } from "./teller.ts";
@@ -21,7 +21,9 @@ interface Group {
   members: readonly InstanceStatus[];
   follower?: AsyncDisposable;
   last?: Grant;
-  /** One after the other: what is brought last is the newest. */
+  /** Its mode has told of a trouble, and has delivered nothing since. */
+  hasTrouble: boolean;
+  /** One after the other: what is brought, or told, last is the newest. */
   bringing: Promise<void>;
   /** What was told, and of which agent when of one: so that it is told once, until that is mended. */
   readonly told: Map<string, string | undefined>;
@@ -32,7 +34,8 @@ function createGroup(
   options: Group["options"],
   members: Group["members"],
 ): Group {
-  return { provider, options, members, bringing: Promise.resolve(), told: new Map() };
+  const bringing = Promise.resolve();
+  return { provider, options, members, hasTrouble: false, bringing, told: new Map() };
 }
 
 /** At a time; each is a program of the runtime. */
@@ -75,10 +78,14 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
           options: group.options,
           async deliver(grant) {
             group.last = grant;
+            group.hasTrouble = false;
             forget(group, undefined);
             await bring(group);
           },
-          tell: (notice) => void tell(group, notice),
+          tell(notice) {
+            if (notice.level === "warning") group.hasTrouble = true;
+            group.bringing = group.bringing.then(() => tell(group, notice));
+          },
         },
         ctx,
       );
@@ -115,11 +122,11 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
         { again: false },
         ctx,
       );
-      if (outcome !== "updated") for (const notice of notices) await tell(group, notice, status);
-      else {
-        forget(group, instance);
-        await teller.say("updated", { level: "info", text }, [status]);
-      }
+      if (outcome === "updated") await teller.say("updated", { level: "info", text }, [status]);
+      else for (const notice of notices) await tell(group, notice, status);
+      if (notices.some(({ level }) => level === "warning")) return;
+      if (notices.length === 0) forget(group, instance);
+      if (!group.hasTrouble) await forgetAlert(instance);
     } catch (error) {
       const { code, message, hint: next } = toJackinError(error);
       if (code === "cancelled") return;
@@ -140,6 +147,11 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
         await writeAlert(machine.store, instance, alert).catch(() => undefined);
     }
     await teller.say(notice.level === "warning" ? "warning" : "keeper", notice, members);
+  }
+
+  async function forgetAlert(instance: string): Promise<void> {
+    const alert = (await readLedger(machine.store, instance))?.alert;
+    if (alert?.about === "login") await writeAlert(machine.store, instance, undefined);
   }
 
   function forget(group: Group, instance: string | undefined): void {

@@ -37,8 +37,11 @@ export interface HostFiles {
   makeFolder(path: string): Promise<void>;
   list(path: string): Promise<readonly string[]>;
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file or a whole folder; nothing there is no error. */
-  remove(path: string): Promise<void>;
+  /**
+   * Removes a file or a whole folder; nothing there is no error. `onlyFile` leaves a folder as it is: where an agent can
+   * put a link into the place of one that is just being emptied, more than that folder would be emptied.
+   */
+  remove(path: string, options?: { readonly onlyFile?: boolean }): Promise<void>;
   /**
    * Calls when something in a folder changes: written, renamed, removed, in place or not. It may call too often, and it
    * misses nothing but what a network file system hides. The folder must exist. Costs nothing while nothing happens.

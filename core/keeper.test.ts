@@ -200,6 +200,52 @@ describe("keeping", () => {
     await vi.waitFor(() => expect(runtime.told).toHaveLength(4));
   });
 
+  it("goes on warning of the host's login, whoever starts or stops meanwhile", async () => {
+    const { jackin, keep, followers, grant, host, runtime } = setUp();
+    await jackin.load({ target: "/w/a" });
+    keep();
+    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await followers[0]!.deliver(grant("one"));
+    followers[0]!.tell({ level: "warning", text: "it is hollow" });
+    await vi.waitFor(() => expect(runtime.told).toHaveLength(1));
+    await jackin.load({ target: "/w/b" });
+    await vi.waitFor(async () =>
+      expect((await jackin.status()).keeper).toMatchObject({ keeps: 2 }),
+    );
+    expect((await jackin.status()).instances[0]).toMatchObject({ alert: { text: "it is hollow" } });
+    expect(host.notified).toHaveLength(1);
+  });
+
+  it("tells of another account anew when the right one was there in between", async () => {
+    const { jackin, keep, followers, grant, said } = setUp();
+    await jackin.load({ target: "/w/a" });
+    keep();
+    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    for (const account of ["you", "me", "you"])
+      await followers[0]!.deliver(grant("one", { account }));
+    expect(said("warning")).toHaveLength(2);
+    expect((await jackin.status()).instances[0]!.alert).toBeDefined();
+  });
+
+  it("keeps although it cannot write down how many", async () => {
+    const { jackin, keep, followers, grant, tokens, store } = setUp();
+    await jackin.load({ target: "/w/a" });
+    const { setItem } = store;
+    Object.assign(store, {
+      setItem: async (key: string, value: object) => {
+        if (key.startsWith("keeper:") && "keeps" in value && value.keeps === 1)
+          throw new JackinError({ code: "host-failed", message: "no space is left" });
+        await setItem(key, value);
+      },
+    });
+    keep();
+    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await followers[0]!.deliver(grant("two"));
+    expect(tokens()).toEqual([["a", "two"]]);
+    expect((await jackin.status()).keeper).toBeDefined();
+  });
+
   it("goes on with the others when one cannot be brought its login, and tries that again", async () => {
     const { jackin, keep, followers, tokens, grant, said, runtime } = setUp();
     for (const name of ["a", "b"]) await jackin.load({ target: `/w/${name}` });

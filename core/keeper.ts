@@ -48,7 +48,8 @@ export async function keepAgents(
     let count = -1;
     for (;;) {
       const running = await look(following, reports);
-      if (running !== count) await held.keeps((count = running));
+      // It only serves `status`; a full disk must not keep from keeping.
+      if (running !== count) await held.keeps((count = running)).catch(() => undefined);
       if (running === 0 && !stay && (await held.releaseIf(isIdle))) return;
       await bell.wait(lookAgain, ctx.signal);
       if (ctx.signal.aborted) return;

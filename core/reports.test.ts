@@ -105,6 +105,32 @@ describe("a refused turn", () => {
     expect(said(isNot)).toEqual([]);
   });
 
+  it("is not healed by the same login once more", async () => {
+    const { jackin, login, drop, said, alert, host } = await setUp();
+    login.access = "two";
+    await jackin.refresh("a");
+    host.clock.time += 3_600_000;
+    drop(refused);
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    host.clock.time += 30_000;
+    drop(refused);
+    await vi.waitFor(() => expect(host.disk.has(`${folder}/2-7.json`)).toBe(false));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(said("healed")).toEqual([]);
+    await jackin.refresh("a");
+    expect(await alert()).toMatchObject({ text: "a: refused in sync" });
+  });
+
+  it("is told also when healing fails", async () => {
+    const { runtime, login, drop, said, alert } = await setUp();
+    login.access = "two";
+    runtime.putFails.add("a");
+    drop(refused);
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    expect(await alert()).toBeDefined();
+    expect(said("keeper").at(-1)).toMatchObject({ instance: "a", text: expect.any(String) });
+  });
+
   it("is told with what helps when the host has no other, in status and on the terminal", async () => {
     const { runtime, drop, said, alert, host } = await setUp();
     drop(refused);
@@ -146,6 +172,26 @@ describe("a refused turn", () => {
     host.fire(folder);
     await vi.waitFor(() => expect(host.disk.has(`${folder}/3-1.json`)).toBe(false));
     expect(said("refused")).toHaveLength(1);
+  });
+
+  it("is told ten times a minute at most, however often an agent says so", async () => {
+    const { drop, said, host } = await setUp("ignore");
+    for (let count = 1; count <= 12; count++) {
+      drop(refused);
+      await vi.waitFor(() => expect(host.disk.has(`${folder}/${count}-7.json`)).toBe(false));
+    }
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(10));
+    host.clock.time += 61_000;
+    drop(refused);
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(11));
+  });
+
+  it("has nothing removed but files: the agent may put a link into a folder's place", async () => {
+    const { drop, said, host } = await setUp();
+    host.disk.set(`${folder}/1-1.json/inner`, "kept");
+    drop(refused, "2-1.json");
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    expect(host.disk.has(`${folder}/1-1.json/inner`)).toBe(true);
   });
 
   it.each<[string, Parameters<Awaited<ReturnType<typeof setUp>>["host"]["disk"]["set"]>[1]]>([

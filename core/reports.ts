@@ -1,11 +1,14 @@
 /** Reads what agents' hooks report of turns that died of authentication: mends what can be mended, else says what helps. */
-import type { PluginContext, Surroundings } from "./contracts.ts";
+import type { Notice, PluginContext, Surroundings } from "./contracts.ts";
 import { deliver } from "./deliver.ts";
+import { eachAtMost } from "./each-at-most.ts";
 import { toJackinError } from "./error.ts";
 import type { AuthFailure, FailureCause } from "./failure.ts";
 import { adviseOn, parseReport } from "./failure.ts";
 import type { HostFiles } from "./host.ts";
+import { readInstance } from "./instances.ts";
 import { readLedger, writeAlert } from "./ledger.ts";
+import type { EventKind } from "./journal.ts";
 import { homeOf, runtimeOf } from "./machine.ts";
 import type { InstanceStatus } from "./roster.ts";
 import { modeOptions, scopesOf } from "./scope.ts";
@@ -20,6 +23,10 @@ export interface Reports extends Disposable {
 const largest = 64 * 1024;
 /** ms. A turn that dies may have begun before the login was replaced. */
 const longestTurn = 60_000;
+/** Of one agent, in a minute: it can report as often as it likes. */
+const mostSaid = 10;
+/** At a time; each may be a program of the runtime. */
+const atOnce = 8;
 
 /** No other login helps. */
 const noLogin: ReadonlySet<FailureCause> = new Set(["scope", "policy", "quota"]);
@@ -28,29 +35,41 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
   const { machine, plugins } = parts;
   const { files } = machine.host;
   const watched = new Map<string, Disposable>();
+  const statuses = new Map<string, InstanceStatus>();
   const reading = new Map<string, Promise<void>>();
+  const waiting = new Map<string, Promise<void>>();
+  const saidAt = new Map<string, readonly number[]>();
   return {
     async look(running) {
       if (!files) return;
-      const names = new Set(running.map(({ instance }) => instance));
-      for (const [instance, watch] of watched) if (!names.has(instance)) unwatch(instance, watch);
-      for (const status of running) {
-        await watchOne(status, files);
-        await read(status, files);
-        await forgetMended(status);
-      }
+      statuses.clear();
+      for (const status of running) statuses.set(status.instance, status);
+      for (const [instance, watch] of watched)
+        if (!statuses.has(instance)) unwatch(instance, watch);
+      await eachAtMost(atOnce, running, (status) => lookAt(status, files));
     },
     [Symbol.dispose]() {
       for (const [instance, watch] of watched) unwatch(instance, watch);
     },
   };
 
-  async function watchOne(status: InstanceStatus, { stat, watch }: HostFiles): Promise<void> {
+  /** One that fails does not keep the others from it. */
+  async function lookAt(status: InstanceStatus, from: HostFiles): Promise<void> {
+    try {
+      await watchOne(status, from);
+      await read(status.instance, from);
+      await forgetMended(status);
+    } catch (error) {
+      await fail(error, status);
+    }
+  }
+
+  async function watchOne(status: InstanceStatus, from: HostFiles): Promise<void> {
+    const { instance } = status;
     const folder = folderOf(status);
-    if (watched.has(status.instance) || (await stat(folder))?.kind !== "folder") return;
-    const read1 = () => void read(status, files!);
-    const found = watch?.(folder, read1);
-    if (found) watched.set(status.instance, found);
+    if (watched.has(instance) || (await from.stat(folder))?.kind !== "folder") return;
+    const found = from.watch?.(folder, () => void read(instance, from));
+    if (found) watched.set(instance, found);
   }
 
   function unwatch(instance: string, watch: Disposable): void {
@@ -62,17 +81,31 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
     return `${homeOf(machine, instance)}/reports`;
   }
 
-  /** One reading of an instance after the other. */
-  function read(status: InstanceStatus, from: HostFiles): Promise<void> {
-    const before = reading.get(status.instance) ?? Promise.resolve();
-    const next = before.then(() => readAll(status, from)).catch((error: unknown) => fail(error));
-    reading.set(status.instance, next);
+  /** One reading of an instance after the other; what comes meanwhile, however often, is read by one more. */
+  function read(instance: string, from: HostFiles): Promise<void> {
+    const next =
+      waiting.get(instance) ??
+      (reading.get(instance) ?? Promise.resolve()).then(async () => {
+        waiting.delete(instance);
+        const status = statuses.get(instance);
+        if (status) await readAll(status, from).catch((error: unknown) => fail(error, status));
+      });
+    waiting.set(instance, next);
+    reading.set(instance, next);
     return next;
   }
 
-  async function fail(error: unknown): Promise<void> {
+  async function fail(error: unknown, status: InstanceStatus): Promise<void> {
     const { code, message } = toJackinError(error);
-    if (code !== "cancelled") await teller.say("keeper", { level: "info", text: message }, []);
+    if (code !== "cancelled") await say("keeper", { level: "info", text: message }, status);
+  }
+
+  async function say(kind: EventKind, notice: Notice, status: InstanceStatus): Promise<void> {
+    const now = machine.host.clock.now();
+    const past = (saidAt.get(status.instance) ?? []).filter((at) => Math.abs(now - at) < 60_000);
+    if (past.length >= mostSaid) return;
+    saidAt.set(status.instance, [...past, now]);
+    await teller.say(kind, notice, [status]);
   }
 
   /** Of several only the newest counts: they tell the same. The folder is the agent's, so nothing in it is believed. */
@@ -87,7 +120,7 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
       const at = Math.min(now, (await from.stat(path))?.changedAt ?? now);
       const options = { maxBytes: largest, followLinks: false };
       const text = await from.read(path, options).catch(() => undefined);
-      await from.remove(path);
+      await from.remove(path, { onlyFile: true });
       const { instance, mode } = status;
       newest = (text && parseReport(text, { instance, mode, at })) || newest;
     }
@@ -96,11 +129,9 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
 
   async function answer(failure: AuthFailure, status: InstanceStatus): Promise<void> {
     const { instance } = status;
-    if (await heal(failure, status)) {
+    if (await heal(failure, status).catch((error: unknown) => fail(error, status))) {
       const text = `${instance} was refused (${failure.text}) and has a newer login now`;
-      return teller.say("healed", { level: "info", text, next: "send the message again" }, [
-        status,
-      ]);
+      return say("healed", { level: "info", text, next: "send the message again" }, status);
     }
     const surroundings = await lookInto(status);
     const held = heldIn(surroundings);
@@ -115,7 +146,7 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
         ...(next !== undefined && { next }),
         ...(held !== undefined && { held }),
       });
-    await teller.say("refused", notice, [status]);
+    await say("refused", notice, status);
   }
 
   /** True when the agent has another login now than the one that was refused. */
@@ -123,6 +154,8 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
     const { instance, workspace, role } = status;
     const provider = providerOf(plugins, status.mode);
     if (!provider?.follow || noLogin.has(failure.cause)) return false;
+    // What cannot be replaced is not to have the host's login renewed: whole copies would die of it.
+    if (!(await readInstance(machine.store, instance))?.replaceable) return false;
     const before = await readLedger(machine.store, instance);
     const { config } = await parts.config();
     const options = modeOptions(scopesOf(config, { workspace, role }), provider);

@@ -1,4 +1,5 @@
 import type { AuthProvider, Notice, Plugin, PluginContext } from "./contracts.ts";
+import { eachAtMost } from "./each-at-most.ts";
 import type { EventKind, JackinEvent, Journal } from "./journal.ts";
 import type { Machine } from "./machine.ts";
 import { runtimeOf } from "./machine.ts";
@@ -19,6 +20,9 @@ export interface Teller {
   say(kind: EventKind, notice: Notice, instances: readonly InstanceStatus[]): Promise<void>;
 }
 
+/** At a time; each is a program of the runtime. */
+const atOnce = 8;
+
 export function createTeller({ machine, journal }: KeeperParts, ctx: PluginContext): Teller {
   const { host } = machine;
   return {
@@ -38,10 +42,13 @@ export function createTeller({ machine, journal }: KeeperParts, ctx: PluginConte
       for (const each of events) await journal?.write(each).catch(() => undefined);
       if (level !== "warning" && kind !== "healed") return;
       const line = `jackin: ${text}${next === undefined ? "" : ` → ${next.split("\n")[0]}`}`;
-      const told = instances.map(async ({ instance, runtime }) =>
-        runtimeOf(machine, runtime).tell?.(instance, line, ctx),
-      );
-      await Promise.allSettled(told);
+      await eachAtMost(atOnce, instances, async ({ instance, runtime }) => {
+        try {
+          await runtimeOf(machine, runtime).tell?.(instance, line, ctx);
+        } catch {
+          // The journal has it.
+        }
+      });
       if (level === "warning") await host.notify?.("jackin", line).catch(() => undefined);
     },
   };

@@ -53,7 +53,9 @@ export function createFiles({ home, state }: FilesOptions): Required<HostFiles> 
       return names.filter((name) => !temporary.test(name)).sort();
     },
     rename: (from, to) => told(rename(absolute(from), absolute(to)), from, `renamed to ${to}`),
-    remove: (path) => told(removeAll(absolute(path)), path, "removed"),
+    async remove(path, { onlyFile = false } = {}) {
+      await told((onlyFile ? removeFile : removeAll)(absolute(path)), path, "removed");
+    },
     watch: (folder, changed) => watchFolder(absolute(folder), changed),
     lock: (path, options) => lockPath(absolute(path), options),
   };
@@ -170,6 +172,14 @@ async function removeAll(path: string): Promise<void> {
     await openFolders(path);
     await remove();
   }
+}
+
+async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch(async (error: unknown) => {
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return;
+    if (!(await lstat(path)).isDirectory()) throw error;
+  });
 }
 
 async function openFolders(path: string): Promise<void> {

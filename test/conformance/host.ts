@@ -175,6 +175,15 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
       expect(await host.files.read(at("keep/file"), { maxBytes })).toBe("kept");
     });
 
+    it("removes a file or a link and leaves a folder where only a file is meant", async () => {
+      await host.files.write(at("in/file"), "");
+      await sh(`ln -s in "$1/link"`, folder);
+      for (const name of ["link", "in", "in/file", "in/none", "none/none"])
+        await host.files.remove(at(name), { onlyFile: true });
+      expect(await host.files.list(folder)).toEqual(["in"]);
+      expect(await host.files.list(at("in"))).toEqual([]);
+    });
+
     it("knows the operator's home as ~", async () => {
       expect(await host.files.resolve("~")).toBe(await host.files.resolve(host.files.home));
     });

@@ -221,7 +221,8 @@ function filesOf(
       disk.delete(from);
       for (const end of [from, to]) watches.fireFor(end);
     },
-    async remove(path) {
+    async remove(path, { onlyFile = false } = {}) {
+      if (onlyFile && statOf(path)?.kind === "folder") return;
       changes.push(`remove ${path}`);
       for (const key of disk.keys())
         if (key === path || key.startsWith(`${path}/`)) disk.delete(key);
