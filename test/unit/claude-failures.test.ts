@@ -1,4 +1,3 @@
-import { execa } from "execa";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +8,7 @@ import { parseReport } from "../../core/failure.ts";
 import type { ApiError } from "../lab/api.ts";
 import { startLab } from "../lab/lab.ts";
 import type { Lab } from "../lab/lab.ts";
+import { openPiped, streaming } from "../survival/session.ts";
 
 // The pinned Claude Code is refused in each way that core/failure-words.ts knows, and tells its hook.
 interface Refused {
@@ -143,16 +143,15 @@ describe("Claude Code, refused", { timeout: 120_000 }, () => {
     const hooks = [{ type: "command", command: `cat > ${report}.new; mv ${report}.new ${report}` }];
     const settings = { hooks: { StopFailure: [{ matcher: reportMatcher, hooks }] } };
     await writeFile(join(home, ".claude/settings.json"), JSON.stringify(settings));
-    const { exitCode, stdout } = await execa("claude", ["-p", "hello"], {
+    await using session = openPiped(name, ["claude", ...streaming], {
       env: { ...lab.hostClaude(home), ...env?.() },
-      extendEnv: false,
       cwd: home,
-      input: "",
-      reject: false,
     });
-    expect([exitCode, stdout]).toEqual([1, expect.stringContaining(says)]);
-    const text = await vi.waitFor(() => readFile(report, "utf8"), 10_000);
+    const said = await session.say("hello");
+    expect(said).toContain(says);
+    // Ended with `-p`, it may end its hook as well.
+    const text = await vi.waitFor(() => readFile(report, "utf8"), 30_000);
     const about = { instance: "my-app", mode: "sync", at: 0 };
-    expect(parseReport(text, about)).toEqual({ cause, text: stdout, ...about });
+    expect(parseReport(text, about)).toEqual({ cause, text: said, ...about });
   });
 });
