@@ -137,16 +137,18 @@ export function createApp(options: AppOptions) {
     )
     .post(
       "/v1/auth/sync",
-      describe(
-        "Give running instances, one or all, the login that a launch would give them now",
-        { 200: refreshed },
-        ["400", "404", "409", "413", "415", "422", "424"],
-      ),
       limitBody,
       requireJsonIfAny,
       validator("json", syncBody, (result) => {
         if (!result.success) throw refuseBody(result.error, Object.keys(syncBody.entries));
       }),
+      // After the validator, which would say that its body has to be there.
+      describe(
+        "Give running instances, one or all, the login that a launch would give them now",
+        { 200: refreshed },
+        ["400", "404", "409", "413", "415", "422", "424"],
+        { requestBody: optionalBody },
+      ),
       async (c) => {
         const { instance } = c.req.valid("json");
         return c.json(await jackin.refresh(instance, { signal: c.req.raw.signal }));
@@ -191,12 +193,19 @@ const documentation = {
   security: [{ token: [] }],
 };
 
+interface DescribeOptions {
+  readonly security?: [];
+  /** Of a good answer; JSON without it. */
+  readonly type?: string;
+  readonly requestBody?: typeof optionalBody;
+}
+
 /** A route's entry in the OpenAPI document. Every route may also answer 401, 403 and 500. */
 function describe(
   summary: string,
   answers: Readonly<Record<number, GenericSchema>>,
   failures: readonly string[] = [],
-  { type = "application/json", ...more }: { readonly security?: []; readonly type?: string } = {},
+  { type = "application/json", ...more }: DescribeOptions = {},
 ) {
   const good = Object.entries(answers).map(([code, schema]) => [
     code,
@@ -211,6 +220,11 @@ function describe(
   ]);
   return describeRoute({ summary, ...more, responses: Object.fromEntries([...good, ...bad]) });
 }
+
+const optionalBody = {
+  required: false,
+  content: { "application/json": { schema: resolver(syncBody) } },
+};
 
 const limitBody = bodyLimit({ maxSize: longestBody, onError: (c) => toProblem(c, tooLong) });
 

@@ -49,6 +49,19 @@ describe("/openapi.json", () => {
         },
       },
     });
+    expect(document.paths["/v1/auth/sync"]!["post"]).toMatchObject({
+      requestBody: {
+        required: false,
+        content: { "application/json": { schema: { $ref: "#/components/schemas/Sync" } } },
+      },
+    });
+    expect(document.paths["/v1/events"]!["get"]).toMatchObject({
+      responses: {
+        200: {
+          content: { "text/event-stream": { schema: { $ref: "#/components/schemas/Event" } } },
+        },
+      },
+    });
     const { Launch } = document.components.schemas;
     expect(Launch).toMatchObject({ type: "object", additionalProperties: false });
     expect(Object.keys(Launch!.properties)).toEqual(Object.keys(schemas.launchBody.entries));
