@@ -17,15 +17,19 @@ const refused = report("Please run /login · API Error: 401 Invalid authenticati
 
 async function setUp(mode = "sync") {
   const runtime = createRuntimeDouble();
-  const host = createHostDouble({ files: { "/w/a/file": "", [`${folder}/.keep`]: "" } });
+  const host = createHostDouble({
+    files: { "/w/a/file": "", "/w/b/file": "", [`${folder}/.keep`]: "" },
+  });
   const login = { access: "one" };
   const grants: string[] = [];
+  const slow: { until?: PromiseWithResolvers<void> } = {};
   const provider: AuthProvider = {
     kind: "auth",
     name: `auth-${mode}`,
     mode,
     async grant(): Promise<Grant> {
       grants.push(login.access);
+      await slow.until?.promise;
       const text = JSON.stringify({ claudeAiOauth: { accessToken: login.access } });
       return {
         line: mode,
@@ -74,7 +78,7 @@ async function setUp(mode = "sync") {
   const said = (kind: JackinEvent["kind"]) => events.filter((event) => event.kind === kind);
   const alert = async () => (await jackin.status()).instances[0]?.alert;
   await vi.waitFor(() => expect(host.watched).toContain(folder));
-  return { jackin, runtime, host, login, drop, said, alert, held, grants };
+  return { jackin, runtime, host, login, drop, said, alert, held, grants, slow };
 }
 
 describe("a refused turn", () => {
@@ -119,6 +123,25 @@ describe("a refused turn", () => {
     expect(said("healed")).toEqual([]);
     await jackin.refresh("a");
     expect(await alert()).toMatchObject({ text: "a: refused in sync" });
+  });
+
+  it("of many agents at once has the login looked at once", async () => {
+    const { jackin, host, drop, said, grants, slow } = await setUp();
+    await jackin.load({ target: "/w/b" });
+    const other = folder.replace("/a/", "/b/");
+    host.disk.set(`${other}/.keep`, "");
+    await jackin.refresh("b");
+    await vi.waitFor(() => expect(host.watched).toContain(other));
+    const before = grants.length;
+    slow.until = Promise.withResolvers<void>();
+    drop(refused);
+    host.disk.set(`${other}/1-7.json`, refused);
+    host.fire(other);
+    await vi.waitFor(() => expect(host.disk.has(`${other}/1-7.json`)).toBe(false));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    slow.until.resolve();
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(2));
+    expect(grants).toHaveLength(before + 1);
   });
 
   it("is told also when healing fails", async () => {

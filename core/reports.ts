@@ -1,5 +1,12 @@
 /** Reads what agents' hooks report of turns that died of authentication: mends what can be mended, else says what helps. */
-import type { Notice, PluginContext, Surroundings } from "./contracts.ts";
+import type {
+  AuthProvider,
+  Grant,
+  GrantRequest,
+  Notice,
+  PluginContext,
+  Surroundings,
+} from "./contracts.ts";
 import { deliver } from "./deliver.ts";
 import { eachAtMost } from "./each-at-most.ts";
 import { toJackinError } from "./error.ts";
@@ -38,6 +45,7 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
   const statuses = new Map<string, InstanceStatus>();
   const reading = new Map<string, Promise<void>>();
   const waiting = new Map<string, Promise<void>>();
+  const granting = new Map<string, Promise<Grant>>();
   const saidAt = new Map<string, readonly number[]>();
   return {
     async look(running) {
@@ -159,14 +167,23 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
     const before = await readLedger(machine.store, instance);
     const { config } = await parts.config();
     const options = modeOptions(scopesOf(config, { workspace, role }), provider);
-    // May have the host's own claude renew it first.
-    const grant = await provider.grant({ instance, options, others: [] }, ctx);
+    const grant = await grantOf(provider, instance, options);
     if (!grant.replaceable) return false;
     const { outcome } = await deliver(machine, instance, grant, { again: true }, ctx);
     if (outcome !== "updated") return false;
     const after = await readLedger(machine.store, instance);
     if (after?.access !== before?.access) return true;
     return before?.previous !== undefined && failure.at - before.at < longestTurn;
+  }
+
+  /** May have the host's own claude renew it first: asked once for all that are refused at the same time. */
+  function grantOf(provider: AuthProvider, instance: string, options: GrantRequest["options"]) {
+    const key = `${provider.mode} ${JSON.stringify(options)}`;
+    const asked =
+      granting.get(key) ??
+      provider.grant({ instance, options, others: [] }, ctx).finally(() => granting.delete(key));
+    granting.set(key, asked);
+    return asked;
   }
 
   async function lookInto({ instance, runtime }: InstanceStatus) {

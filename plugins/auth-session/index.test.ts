@@ -438,6 +438,16 @@ describe("signing out", () => {
     expect([...world.host.disk.keys()]).toEqual([]);
   });
 
+  it("empties no folder that an agent has put there: it may put a link into its place meanwhile", async () => {
+    const inner = `${at().folder}/made-by-an-agent/inner`;
+    const made = claudeDouble(undefined).world({ files: { ...files, [inner]: "kept" } });
+    expect(await signOut(made)).toMatchObject({ state: "good" });
+    expect(Object.fromEntries(made.host.disk)).toEqual({
+      ...signedIn("work", "w@x.test"),
+      [inner]: "kept",
+    });
+  });
+
   it("follows no link that an agent has put there", async () => {
     const host = "/home/me/.claude/.credentials.json";
     const { world, revoked } = claudeDouble(undefined);

@@ -49,9 +49,9 @@ export async function signOut(
   await using _lock = await lockAccount(place, ctx);
   await using _renewal = await lockRenewal(place, ctx);
   const trouble = await revokeCopy(place, await readText(place, ctx).catch(unreadable), ctx);
-  // The folder stays, empty: agents that have it mounted would see no other one of its name, nor a later login in it.
-  const left = (await files.list(folder)).filter((item) => item !== renewalLock);
-  for (const item of left) await files.remove(`${folder}/${item}`);
+  // The folder stays: agents that have it mounted would see no other one of its name, nor a later login in it.
+  for (const item of await files.list(folder))
+    await files.remove(`${folder}/${item}`, { onlyFile: true });
   await files.remove(place.kept);
   return trouble;
 }
@@ -88,7 +88,7 @@ async function putInPlace(place: SessionPlace, ctx: PluginContext): Promise<void
   const before = tableOf(await readText(place, ctx).catch(unreadable));
   const after = tableOf(await readText(fresh, ctx));
   const there = await files.stat(credentials);
-  if (there && there.kind !== "file") await files.remove(credentials);
+  if (there && there.kind !== "file") await files.remove(credentials, { onlyFile: true });
   // Agents keep the logins of their MCP servers in the same file.
   await files.write(credentials, JSON.stringify({ ...before, ...after }));
   await files.remove(`${place.config}/.claude.json`);
@@ -117,15 +117,12 @@ function lockAccount(
   return Promise.resolve(ctx.host.lock?.(`session:${account}`, waiting(ctx)));
 }
 
-const renewalLock = ".oauth_refresh.lock";
-
 /** Claude Code's own: while it is held, no agent renews the login. */
 function lockRenewal(
   { files, folder }: SessionPlace,
   ctx: PluginContext,
 ): Promise<AsyncDisposable | undefined> {
-  const path = `${folder}/${renewalLock.replace(/\.lock$/, "")}`;
-  return Promise.resolve(files.lock?.(path, waiting(ctx)));
+  return Promise.resolve(files.lock?.(`${folder}/.oauth_refresh`, waiting(ctx)));
 }
 
 function waiting({ signal, progress }: PluginContext): LockOptions {

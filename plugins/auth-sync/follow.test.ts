@@ -134,6 +134,19 @@ describe("following", () => {
     expect(grants[1]).toMatchObject({ account: "you@example.test" });
   });
 
+  it("does not take an account that cannot be read for a moment for another one", async () => {
+    const { grants, delivered, change, host } = await follow(stored("one"), {
+      files: { [accountFile]: account("me") },
+    });
+    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    host.disk.set(accountFile, account("me").slice(0, 20));
+    change(stored("two"));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    host.disk.set(accountFile, account("me"));
+    await vi.waitFor(() => expect(delivered()).toContain("two"), { timeout: 10_000 });
+    expect(grants.map((grant) => grant.account)).toEqual(["me@example.test", "me@example.test"]);
+  });
+
   it("goes on after a failure that nobody thought of, and tells it", async () => {
     const { host, delivered, told, change, grants } = await follow(stored("one"));
     await vi.waitFor(() => expect(delivered()).toEqual(["one"]));

@@ -68,7 +68,7 @@ export async function followLogin(
 
   /** Never rejects: whoever keeps agents does other things too. */
   async function loop(): Promise<void> {
-    let seen: string | undefined;
+    let seen: Reading | undefined;
     let hasFailed = false;
     while (!signal.aborted) {
       let due = Infinity;
@@ -76,8 +76,8 @@ export async function followLogin(
         watching ??= watchPlace(place, bell.ring);
         const reading = await readSettled(seen);
         // After a failure the same again, so that nobody goes on warning of it.
-        if (reading.key !== seen || hasFailed) await bring(reading);
-        seen = reading.key;
+        if (reading.key !== seen?.key || hasFailed) await bring(reading);
+        seen = reading;
         hasFailed = false;
         due = (await renewal?.look(reading.login, request)) ?? Infinity;
       } catch (error) {
@@ -100,12 +100,14 @@ export async function followLogin(
   }
 
   /** A login that has changed is believed when it is known, or has stayed, the noted account's. */
-  async function readSettled(seen: string | undefined): Promise<Reading> {
+  async function readSettled(seen: Reading | undefined): Promise<Reading> {
     let found = await read();
-    for (let tries = 0; found.key !== seen && tries < patience; tries++) {
+    for (let tries = 0; found.key !== seen?.key && tries < patience; tries++) {
       const { login, account } = found;
       if (login.state !== "usable") return found;
-      const isKnown = login.accountId !== undefined || account === undefined || seen === undefined;
+      // An account that was there a moment ago may only be unreadable now.
+      const isKnown =
+        seen === undefined || (account ? login.accountId !== undefined : !seen.account);
       if (isKnown && isOf(login, account)) return found;
       await pause(settling, signal);
       const again = await read();
