@@ -190,9 +190,9 @@ function optionsOf(
   place: { readonly workspace: string | undefined; readonly role: string | undefined },
   scopes = scopesOf(config ?? {}, place),
 ): Omit<ExplainOptions, "mode"> {
-  const configured = mergeEnv(scopes).map(
-    ({ key, scope }) => [key, unsetCommand(key, scope, place)] as const,
-  );
+  const configured = mergeEnv(scopes)
+    .filter(({ value }) => value !== "")
+    .map(({ key, scope }) => [key, unsetCommand(key, scope, place)] as const);
   return {
     instance,
     workspace: place.workspace,
