@@ -227,6 +227,21 @@ describe("keeping", () => {
     expect((await jackin.status()).instances[0]!.alert).toBeDefined();
   });
 
+  it("shows five notifications a minute at most, and tells all in the log", async () => {
+    const { jackin, keep, followers, said, host } = setUp();
+    await jackin.load({ target: "/w/a" });
+    keep();
+    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    const tell = (count: number) =>
+      followers[0]!.tell({ level: "warning", text: `trouble ${count}` });
+    for (let count = 1; count <= 7; count++) tell(count);
+    await vi.waitFor(() => expect(said("warning")).toHaveLength(7));
+    expect(host.notified).toHaveLength(5);
+    host.clock.time += 60_000;
+    tell(8);
+    await vi.waitFor(() => expect(host.notified).toHaveLength(6));
+  });
+
   it("keeps although it cannot write down how many", async () => {
     const { jackin, keep, followers, grant, tokens, store } = setUp();
     await jackin.load({ target: "/w/a" });

@@ -23,8 +23,12 @@ export interface Teller {
 /** At a time; each is a program of the runtime. */
 const atOnce = 8;
 
+/** On the desktop, in a minute: one trouble of fifty agents, or an agent that reports all the time, is not shown each time. */
+const mostShown = 5;
+
 export function createTeller({ machine, journal }: KeeperParts, ctx: PluginContext): Teller {
   const { host } = machine;
+  let shownAt: readonly number[] = [];
   return {
     async say(kind, { level, text, next }, instances) {
       const event = {
@@ -49,7 +53,10 @@ export function createTeller({ machine, journal }: KeeperParts, ctx: PluginConte
           // The journal has it.
         }
       });
-      if (level === "warning") await host.notify?.("jackin", line).catch(() => undefined);
+      shownAt = shownAt.filter((at) => Math.abs(event.at - at) < 60_000);
+      if (level !== "warning" || shownAt.length >= mostShown) return;
+      shownAt = [...shownAt, event.at];
+      await host.notify?.("jackin", line).catch(() => undefined);
     },
   };
 }
