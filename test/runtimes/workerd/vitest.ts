@@ -40,3 +40,17 @@ export const expect = Object.assign(
 /** For types only: nothing to do at run time. */
 export const expectTypeOf: (...values: unknown[]) => unknown = () =>
   new Proxy(() => {}, { get: () => expectTypeOf, apply: () => expectTypeOf() });
+
+export const vi = {
+  /** Until it throws no more, for 30 s. */
+  async waitFor<T>(look: () => T | Promise<T>): Promise<T> {
+    for (const end = Date.now() + 30_000; ;) {
+      try {
+        return await look();
+      } catch (error) {
+        if (Date.now() > end) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  },
+};
