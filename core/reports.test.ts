@@ -178,6 +178,30 @@ describe("a refused turn", () => {
     await vi.waitFor(async () => expect(await alert()).toBeUndefined());
   });
 
+  it("is no news any more once what outranked its login is gone", async () => {
+    const { jackin, runtime, drop, said, alert } = await setUp("ignore");
+    const without = runtime.surroundingsOf.get("a")!;
+    const layer = {
+      layer: "project",
+      path: "/w/a/.claude/settings.json",
+      withoutHooks: false,
+    } as const;
+    runtime.surroundingsOf.set("a", {
+      ...without,
+      settings: [{ ...layer, apiKeyHelper: true, env: [] }],
+    });
+    drop(refused);
+    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    expect(await alert()).toMatchObject({ text: expect.stringContaining("apiKeyHelper") });
+    runtime.surroundingsOf.set("a", {
+      ...without,
+      settings: [{ ...layer, apiKeyHelper: false, env: [] }],
+    });
+    // Any change of what runs makes the keeper look.
+    await jackin.load({ target: "/w/b" });
+    await vi.waitFor(async () => expect(await alert()).toBeUndefined());
+  });
+
   it("asks no login of the host for what no login helps", async () => {
     const { drop, said, grants } = await setUp();
     const before = grants.length;

@@ -202,8 +202,11 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
   }
 }
 
-/** Another answer means that the agent has another credential now. */
+/** Another answer means that the agent uses another credential now, or that something else is in its way. */
 function heldIn(surroundings: Surroundings | undefined): string | undefined {
-  const credential = surroundings?.credential;
-  return credential && "access" in credential ? credential.access : credential?.state;
+  if (!surroundings) return undefined;
+  const { credential, env, settings } = surroundings;
+  const others = settings.flatMap((layer) => [...layer.env, layer.apiKeyHelper && "apiKeyHelper"]);
+  const login = "access" in credential ? credential.access : credential.state;
+  return [login, ...env, ...others].filter(Boolean).join(" ");
 }
