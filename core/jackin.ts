@@ -166,11 +166,14 @@ export function createJackin(options: JackinOptions): Jackin {
       return { ...launched, ...result };
     } finally {
       keeping.abort();
-      if (!(await isTakenOver(machine, record)))
-        await takeDown(machine, instance, runtime, context());
-      await kept;
-      await wakeKeeper(machine).catch(() => undefined);
-      await ensureKept().catch(() => undefined);
+      try {
+        if (!(await isTakenOver(machine, record)))
+          await takeDown(machine, instance, runtime, context());
+      } finally {
+        await kept;
+        await wakeKeeper(machine).catch(() => undefined);
+        await ensureKept().catch(() => undefined);
+      }
     }
   }
 

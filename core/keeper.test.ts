@@ -327,6 +327,15 @@ describe("keeping", () => {
 });
 
 describe("one keeper of a machine", () => {
+  it("is handed over by a headless run also when that cannot be taken down", async () => {
+    const { jackin, runtime, started } = setUp({ process: alive("m/1/1") });
+    await jackin.load({ target: "/w/a" });
+    Object.assign(runtime, { stop: () => Promise.reject(new Error("it does not answer")) });
+    await expect(jackin.print({ target: "/w/b" }, { capture: true })).rejects.toThrow("not answer");
+    expect((await jackin.status()).keeper).toBeUndefined();
+    expect(started).toEqual(["keeper"]);
+  });
+
   it("is taken while another lives, and taken over when it was killed", async () => {
     const living = ["m/1/1"];
     const first = setUp({ process: alive("m/1/1", living) });
