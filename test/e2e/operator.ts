@@ -7,6 +7,7 @@ import {
   cp,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   realpath,
   rm,
@@ -18,6 +19,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { claudeBin } from "../lab/lab.ts";
 import type { Lab } from "../lab/lab.ts";
+import { readProc } from "./proc.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -169,12 +171,27 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       await own(path);
     },
     async [Symbol.asyncDispose]() {
+      await endKeepers(state);
       const left = await containers();
       if (left.length > 0) await run("docker", ["rm", "-f", ...left]);
       // What was just stopped may still write its last file.
       await rm(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     },
   };
+}
+
+/** A keeper outlives the command that started it, and its home must not go before it. */
+async function endKeepers(state: string): Promise<void> {
+  const pids = (await readdir("/proc")).map(Number).filter((pid) => pid > 0);
+  const keepers = pids.filter(
+    (pid) =>
+      readProc(pid, "cmdline").endsWith("\0keeper\0run\0") &&
+      readProc(pid, "environ").split("\0").includes(`JACKIN_HOME_DIR=${state}`),
+  );
+  for (const pid of keepers) process.kill(pid, "SIGTERM");
+  await eventually("the end of the keeper", async () =>
+    keepers.every((pid) => readProc(pid, "cmdline") === ""),
+  );
 }
 
 async function killIt(child: ChildProcessWithoutNullStreams, kill: Kill): Promise<void> {

@@ -110,6 +110,9 @@ it("tells what each of fifty is, and asks Docker no oftener than for one", async
     JSON.stringify({ ...record("future"), schema: 2 }),
   );
 
+  // The keeper that would be started asks Docker too.
+  const claim = { process: alive, since: 1_700_000_000_000, keeps: 3 };
+  await records.setItem(`keeper:${alive.split("/")[0]}`, claim);
   const { PATH, calls } = await countedDocker();
   const { code, stdout, stderr } = await operator.jackin(["status", "--json"], { env: { PATH } });
   expect(code, stderr).toBe(0);
