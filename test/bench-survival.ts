@@ -88,6 +88,7 @@ async function measure(mode: string, start: Start): Promise<Row> {
   const renewals = lab.seen.filter((call) => call.kind === "renewal");
   await Promise.all(sessions.map((session) => session[Symbol.asyncDispose]()));
   await operator.jackin(["exile"]);
+  if (flags.verbose) console.log((await operator.jackin(["keeper", "log", "-n", "1000"])).stdout);
   return {
     mode,
     ...outcome,
