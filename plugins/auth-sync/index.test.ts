@@ -315,6 +315,22 @@ describe("a login that runs out", () => {
     expect(ctx.lines).toEqual(["the host's login runs out: asking its own claude to renew it"]);
   });
 
+  it("is asked for in the second way when the cheap one leaves it, without hooks and servers", async () => {
+    const renew = renewing({ accessToken: "sk-ant-oat01-canary-new" });
+    host = worldOf(stored({ expiresAt: now + 60_000 }), {
+      exec: (call) => (call.args[0] === "auth" ? {} : renew(call)),
+    });
+    expect((await grantFrom(host)).notices).toMatchObject([{ level: "info" }]);
+    expect(host.calls.map(({ args }) => args.slice(0, 2))).toEqual([
+      ["auth", "status"],
+      ["-p", "/cost"],
+    ]);
+    expect(host.calls[1]).toMatchObject({
+      args: expect.arrayContaining(["--strict-mcp-config", '{"disableAllHooks":true}']),
+      options: { stdin: "", ownSession: true, cwd: "/home/me" },
+    });
+  });
+
   it("counts as renewed also when the new one is short-lived", async () => {
     host = worldOf(stored({ expiresAt: now - 1 }), { exec: renewing({ expiresAt: now + 60_000 }) });
     expect((await grantFrom(host)).notices).toMatchObject([
@@ -367,8 +383,8 @@ describe("a login that runs out", () => {
   });
 
   it.each<[string, ExecScript | undefined, string]>([
-    ["claude changes nothing", () => ({}), "claude auth status left it as it was"],
-    ["claude fails", () => ({ code: 1 }), "claude auth status ended with exit code 1"],
+    ["claude changes nothing", () => ({}), "the host's own claude left it as it was"],
+    ["claude fails", () => ({ code: 1 }), "claude -p /cost ended with exit code 1"],
     ["the host has no claude", () => Promise.reject(programMissing("claude")), "not found on PATH"],
     ["claude hangs", () => Promise.reject(programTooSlow("claude")), "claude took too long"],
     ["the host runs no programs", undefined, "this host runs no programs"],

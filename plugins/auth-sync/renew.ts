@@ -19,8 +19,7 @@ export async function readFreshLogin(
   if (!runsOut(found, now)) return { login: found, notices: [] };
   const wasOver = found.expiresAt <= now;
   ctx.progress("the host's login runs out: asking its own claude to renew it");
-  const trouble = await askToRenew(place, ctx);
-  const login = await readHostLogin(place, ctx);
+  const { login, trouble } = await askToRenew(place, found.expiresAt, ctx);
   if (login.state !== "usable") return { login, notices: [] };
   if (login.expiresAt === undefined || login.expiresAt > found.expiresAt) {
     const until = login.expiresAt === undefined ? "" : `, valid until ${toDate(login.expiresAt)}`;
@@ -28,7 +27,7 @@ export async function readFreshLogin(
     return { login, notices: [{ level: "info", text }] };
   }
   const state = `${login.expiresAt > now ? "expires" : "expired"} at ${toDate(login.expiresAt)}`;
-  const why = trouble?.why ?? "claude auth status left it as it was";
+  const why = trouble?.why ?? leftAlone;
   const text = `the host's login ${state} and could not be renewed (${why}): the agent may meet a 401`;
   return { login, notices: [{ level: "warning", text, next: trouble?.next ?? place.signIn }] };
 }
@@ -48,25 +47,69 @@ export function toDate(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
+/** Why the host's own claude did not renew it, where nothing failed. */
+export const leftAlone = "the host's own claude left it as it was";
+
 /**
- * Answers why it could not be asked. `claude auth status` renews an expired login without a model call (2.1.330). Cut off
- * between the answer of the server and its own write, it would have lost the login: it is always let finish.
+ * What makes Claude Code 2.1.330 renew a login without a model call. The first is the cheap one; but it leaves one that
+ * has not expired yet, and sometimes one that has, when `.claude.json` has a recent profile. The second does not, in its
+ * last five minutes. It runs no hooks and no servers of the operator's, and leaves no session behind.
  */
+const asks = [
+  ["auth", "status", "--json"],
+  [
+    ...["-p", "/cost", "--no-session-persistence", "--strict-mcp-config"],
+    ...["--settings", '{"disableAllHooks":true}'],
+  ],
+] as const;
+
+interface Asked {
+  /** As it is then. */
+  readonly login: HostLogin;
+  readonly trouble?: { readonly why: string; readonly next?: string | undefined } | undefined;
+}
+
+/** Has the host's own claude renew a login, and answers what came of it. */
 export async function askToRenew(
   place: LoginPlace,
+  expiresAt: number,
+  ctx: PluginContext,
+): Promise<Asked> {
+  // Before its last minutes no way helps, so the cheap one has to do.
+  const isEarly = expiresAt > ctx.host.clock.now() + margin;
+  let trouble: Asked["trouble"];
+  for (const args of isEarly ? asks.slice(0, 1) : asks) {
+    trouble = await ask(args, place, ctx);
+    const login = await readHostLogin(place, ctx);
+    const isRenewed =
+      login.state !== "usable" || login.expiresAt === undefined || login.expiresAt > expiresAt;
+    if (isRenewed) return { login };
+  }
+  return { login: await readHostLogin(place, ctx), trouble };
+}
+
+/**
+ * Answers why it could not be asked. Cut off between the answer of the server and its own write, claude would have lost the
+ * login: it is always let finish.
+ */
+async function ask(
+  args: readonly string[],
+  place: LoginPlace,
   { host, signal }: PluginContext,
-): Promise<{ readonly why: string; readonly next?: string | undefined } | undefined> {
+): Promise<Asked["trouble"]> {
   if (!host.exec) return { why: "this host runs no programs" };
   try {
-    const { code } = await host.exec("claude", ["auth", "status", "--json"], {
+    const { code } = await host.exec("claude", args, {
       env: renewEnv(place, host.env),
       // A project's own settings have no say here.
       cwd: place.files.home,
+      stdin: "",
       ownSession: true,
       limitMs: 60_000,
     });
     throwIfAborted(signal);
-    return code === 0 ? undefined : { why: `claude auth status ended with exit code ${code}` };
+    const what = `claude ${args.slice(0, 2).join(" ")}`;
+    return code === 0 ? undefined : { why: `${what} ended with exit code ${code}` };
   } catch (error) {
     throwIfAborted(signal);
     if (!(error instanceof JackinError)) throw error;

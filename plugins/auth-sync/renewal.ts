@@ -1,8 +1,7 @@
 import type { FollowRequest, PluginContext } from "../../core/index.ts";
 import type { HostLogin } from "./host-login.ts";
-import { readHostLogin } from "./host-login.ts";
 import type { LoginPlace } from "./login-place.ts";
-import { askToRenew, toDate } from "./renew.ts";
+import { askToRenew, leftAlone, toDate } from "./renew.ts";
 
 const minute = 60_000;
 /** Of its life left, in ms: from here on somebody should renew it. */
@@ -34,8 +33,9 @@ export function createRenewal(place: LoginPlace, ctx: PluginContext) {
     // A clock that was set back must not make it wait for hours.
     const wait = Math.min(notBefore - now, backoff.longest);
     if (wait > 0) return wait;
-    const trouble = renewable ? await askToRenew(place, ctx) : { why: "it holds no refresh token" };
-    const after = await readHostLogin(place, ctx);
+    const { login: after, trouble } = renewable
+      ? await askToRenew(place, expiresAt, ctx)
+      : { login, trouble: { why: "it holds no refresh token", next: undefined } };
     if (after.state === "usable" && (after.expiresAt ?? Infinity) > expiresAt) {
       failures = 0;
       told = false;
@@ -50,7 +50,7 @@ export function createRenewal(place: LoginPlace, ctx: PluginContext) {
     notBefore = now + Math.min(backoff.first * 2 ** failures++, backoff.longest);
     if (!told) {
       told = true;
-      const why = trouble?.why ?? "claude auth status left it as it was";
+      const why = trouble?.why ?? leftAlone;
       const until = `${left > 0 ? "expires" : "expired"} at ${toDate(expiresAt)}`;
       const text = `the host's login ${until} and could not be renewed (${why}): agents that use it will be refused`;
       tell({ level: "warning", text, next: trouble?.next ?? place.signIn });
