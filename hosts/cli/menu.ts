@@ -1,5 +1,5 @@
 import type { CommandDeps } from "./command.ts";
-import { harmless, statusTable } from "./show.ts";
+import { alertNotices, harmless, statusTable } from "./show.ts";
 
 /** What `jackin` alone asks; it answers the command line that was chosen. */
 export async function menu(deps: CommandDeps): Promise<readonly string[]> {
@@ -7,8 +7,9 @@ export async function menu(deps: CommandDeps): Promise<readonly string[]> {
   const { instances, notices } = await jackin.status({ signal: deps.signal });
   deps.notices(notices);
   const { stderr } = deps.io;
-  if (instances.length > 0)
-    deps.err(statusTable(instances, jackin.host.clock.now(), stderr.columns ?? 80).join("\n"));
+  const now = jackin.host.clock.now();
+  if (instances.length > 0) deps.err(statusTable(instances, now, stderr.columns ?? 80).join("\n"));
+  deps.notices(alertNotices(instances, now));
   const live = instances.some(({ state }) => state !== "stopped");
   const stopped = instances.some(({ state }) => state === "stopped");
   const command = await deps.prompts.select("What next?", [
