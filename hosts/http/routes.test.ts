@@ -161,6 +161,10 @@ describe("types", () => {
     expect(body).toEqual(launch);
     // @ts-expect-error no such key
     await client.v1.instances.$post({ json: { workspce: "my-app" } });
+    const synced = await client.v1.auth.sync.$post({ json: { instance: "my-app" } });
+    const [first] = await synced.json();
+    expectTypeOf(first!.outcome).toEqualTypeOf<Refreshed["outcome"]>();
+    expect(first).toEqual(refreshed);
     const one = await client.v1.instances[":id"].$get({ param: { id: "my-app" } });
     expect(await one.json()).toEqual(running);
     const all = await (await client.v1.instances.$get()).json();
