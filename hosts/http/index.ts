@@ -1,8 +1,7 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
-import { describeRoute, openAPIRouteHandler, resolver, validator } from "hono-openapi";
-import type { GenericSchema } from "valibot";
+import { openAPIRouteHandler, validator } from "hono-openapi";
 import {
   authHealth,
   createSecret,
@@ -22,6 +21,7 @@ import {
   requireJsonIfAny,
   throwErrors,
 } from "./guard.ts";
+import { describe, documentation, optionalBody } from "./describe.ts";
 import { streamEvents } from "./events.ts";
 import { refuseBody, toErrorProblem, toProblem } from "./problem.ts";
 import {
@@ -32,7 +32,6 @@ import {
   launchBody,
   launched,
   openApiDocument,
-  problem,
   refreshed,
   status,
   syncBody,
@@ -181,50 +180,6 @@ export function createApp(options: AppOptions) {
   app.onError((error, c) => toErrorProblem(c, error, log));
   return app;
 }
-
-const documentation = {
-  openapi: "3.1.0",
-  info: {
-    title: "jackin",
-    version: "1",
-    description: "Start Claude Code agents in containers, signed in.",
-  },
-  components: { securitySchemes: { token: { type: "http" as const, scheme: "bearer" } } },
-  security: [{ token: [] }],
-};
-
-interface DescribeOptions {
-  readonly security?: [];
-  /** Of a good answer; JSON without it. */
-  readonly type?: string;
-  readonly requestBody?: typeof optionalBody;
-}
-
-/** A route's entry in the OpenAPI document. Every route may also answer 401, 403 and 500. */
-function describe(
-  summary: string,
-  answers: Readonly<Record<number, GenericSchema>>,
-  failures: readonly string[] = [],
-  { type = "application/json", ...more }: DescribeOptions = {},
-) {
-  const good = Object.entries(answers).map(([code, schema]) => [
-    code,
-    { description: "Done", content: { [type]: { schema: resolver(schema) } } },
-  ]);
-  const bad = [...(more.security ? [] : ["401"]), "403", ...failures, "500"].map((code) => [
-    code,
-    {
-      description: "Refused or failed",
-      content: { "application/problem+json": { schema: resolver(problem) } },
-    },
-  ]);
-  return describeRoute({ summary, ...more, responses: Object.fromEntries([...good, ...bad]) });
-}
-
-const optionalBody = {
-  required: false,
-  content: { "application/json": { schema: resolver(syncBody) } },
-};
 
 const limitBody = bodyLimit({ maxSize: longestBody, onError: (c) => toProblem(c, tooLong) });
 
