@@ -37,14 +37,14 @@ export async function deliver(
   const runtime = record && runtimeOf(machine, record.runtime);
   if (!record?.replaceable || !runtime?.putFiles)
     return kept("it has what its launch gave it; a new launch brings more");
-  const { account } = record;
+  const before = await readLedger(store, instance);
+  const account = record.account ?? before?.account;
   if (account !== undefined && grant.account !== account) {
     const text = `it is signed in as ${account}, the host as ${grant.account ?? "somebody else"}`;
     const next = `jackin eject ${instance}, then load it again`;
     return kept(text, [{ level: "warning", text: `${instance}: ${text}`, next }]);
   }
   const entry = await entryOf(grant, host.clock.now());
-  const before = await readLedger(store, instance);
   const { expiresAt } = grant;
   const had = before?.access !== undefined && before.access === entry.access ? before : undefined;
   if (had && !again) return { ...kept("it has the login that the host has now"), expiresAt };
@@ -54,6 +54,7 @@ export async function deliver(
   }
   const previous = had ? had.previous : before?.access;
   await writeLedger(store, instance, {
+    ...(account !== undefined && { account }),
     ...entry,
     // The same once more mends nothing.
     ...(had && { at: had.at }),

@@ -8,6 +8,7 @@ import type { InstanceStatus } from "./roster.ts";
 import { modeOptions, scopesOf } from "./scope.ts";
 import type { KeeperParts, Teller } from "./teller.ts";
 import { providerOf } from "./teller.ts";
+import { within } from "./within.ts";
 
 export interface Following extends AsyncDisposable {
   /** Follows for these agents and for no other; resolves when each has what is known now. */
@@ -40,6 +41,8 @@ function createGroup(
 
 /** At a time; each is a program of the runtime. */
 const atOnce = 8;
+/** ms, for one agent */
+const limitMs = 20_000;
 
 export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginContext): Following {
   const { machine, plugins } = parts;
@@ -115,12 +118,10 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
   async function bringOne(group: Group, grant: Grant, status: InstanceStatus): Promise<void> {
     const { instance } = status;
     try {
-      const { outcome, text, notices } = await deliver(
-        machine,
-        instance,
-        grant,
-        { again: false },
-        ctx,
+      // An agent that stops what runs beside it must not keep the others waiting.
+      const limit = { limitMs, signal: ctx.signal, what: `[${status.runtime}] the delivery` };
+      const { outcome, text, notices } = await within(limit, (signal) =>
+        deliver(machine, instance, grant, { again: false }, { ...ctx, signal }),
       );
       if (outcome === "updated") await teller.say("updated", { level: "info", text }, [status]);
       else for (const notice of notices) await tell(group, notice, status);

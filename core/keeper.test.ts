@@ -27,11 +27,12 @@ function setUp(init: { readonly process?: Host["process"]; readonly follows?: bo
     notices: [],
     ...more,
   });
+  let launched = grant("one");
   const provider: AuthProvider = {
     kind: "auth",
     name: "auth-sync",
     mode: "sync",
-    grant: async () => grant("one"),
+    grant: async () => launched,
     ...(init.follows !== false && {
       async follow(request) {
         followers.push(request);
@@ -88,6 +89,7 @@ function setUp(init: { readonly process?: Host["process"]; readonly follows?: bo
     started,
     config,
     disposed: () => disposed,
+    launchWith: (next: Grant) => void (launched = next),
   };
 }
 
@@ -160,6 +162,18 @@ describe("keeping", () => {
     await followers[0]!.deliver(grant("four"));
     expect(tokens()).toEqual([["a", "four"]]);
     expect((await jackin.status()).instances[0]!.alert).toBeUndefined();
+  });
+
+  it("takes an account that its launch did not know for the agent's from then on", async () => {
+    const { jackin, keep, followers, tokens, grant, launchWith } = setUp();
+    const { account: _, ...unknown } = grant("one");
+    launchWith(unknown);
+    await jackin.load({ target: "/w/a" });
+    keep();
+    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await followers[0]!.deliver(grant("two"));
+    await followers[0]!.deliver(grant("three", { account: "you" }));
+    expect(tokens()).toEqual([["a", "two"]]);
   });
 
   it("leaves an agent alone that has signed in by itself", async () => {

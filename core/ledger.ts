@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { credentialsFile } from "./agent-home.ts";
-import type { GrantFile } from "./contracts.ts";
+import type { Grant } from "./contracts.ts";
 import { toCredential } from "./credential.ts";
 import type { StateStore } from "./host.ts";
 
@@ -10,6 +10,8 @@ const entrySchema = v.object({
   refresh: v.exactOptional(v.string()),
   /** The access token before that, when it was replaced under the running agent. */
   previous: v.exactOptional(v.string()),
+  /** Whose login it is, once that is known: its launch may not have known it. */
+  account: v.exactOptional(v.string()),
   /** ms since the epoch */
   expiresAt: v.exactOptional(v.number()),
   /** ms since the epoch: when it was given */
@@ -65,7 +67,7 @@ export async function forgetLedger(store: StateStore, instance: string): Promise
 
 /** What a grant's files are, for the ledger. */
 export async function entryOf(
-  { files, expiresAt }: { readonly files: readonly GrantFile[]; readonly expiresAt?: number },
+  { files, expiresAt, account }: Pick<Grant, "files" | "expiresAt" | "account">,
   at: number,
 ): Promise<LedgerEntry> {
   const file = files.find(({ name }) => name === credentialsFile);
@@ -75,6 +77,7 @@ export async function entryOf(
     at,
     ...(isKnown && { access: credential.access }),
     ...(isKnown && credential.refresh !== undefined && { refresh: credential.refresh }),
+    ...(account !== undefined && { account }),
     ...(expiresAt !== undefined && { expiresAt }),
   };
 }

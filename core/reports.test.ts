@@ -162,7 +162,7 @@ describe("a refused turn", () => {
       { instance: "a", text: "a: refused in sync", next: "do this" },
     ]);
     expect(await alert()).toMatchObject({ text: "a: refused in sync", next: "do this" });
-    expect(runtime.told).toEqual([["a", "jackin: a: refused in sync → do this"]]);
+    expect(runtime.told).toEqual([["a", "jackin → do this: a: refused in sync"]]);
     expect(host.notified).toHaveLength(1);
     expect(host.disk.has(`${folder}/1-7.json`)).toBe(false);
   });

@@ -45,7 +45,9 @@ export function createTeller({ machine, journal }: KeeperParts, ctx: PluginConte
       // Telling never keeps from keeping.
       for (const each of events) await journal?.write(each).catch(() => undefined);
       if (level !== "warning" && kind !== "healed") return;
-      const line = `jackin: ${text}${next === undefined ? "" : ` → ${next.split("\n")[0]}`}`;
+      // What to do comes first: a terminal cuts a long line off.
+      const act = next === undefined ? "" : ` → ${next.split("\n")[0]}`;
+      const line = `jackin${act}: ${text}`;
       await eachAtMost(atOnce, instances, async ({ instance, runtime }) => {
         try {
           await runtimeOf(machine, runtime).tell?.(instance, line, ctx);

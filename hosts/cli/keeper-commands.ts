@@ -158,7 +158,9 @@ function eventLines(
   // In the operator's own time zone, as ISO 8601 writes it.
   const time = new Date(at).toLocaleString("sv-SE");
   const word = kind.padEnd(8);
-  const who = instance === undefined ? "" : `${harmless(instance)}: `;
+  // Some texts begin with the name by themselves.
+  const isNamed = instance === undefined || /^[ :]/.test(text.slice(instance.length));
+  const who = isNamed && text.startsWith(instance ?? "") ? "" : `${harmless(instance ?? "")}: `;
   return [
     `${paint("dim", time)}  ${level === "warning" ? paint("yellow", word) : word} ${who}${first}`,
     ...rest.map((line) => `    ${line}`),

@@ -117,7 +117,7 @@ describe("following", () => {
     await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
     change(stored("two", { accountUuid: "you" }));
     host.disk.set(accountFile, account("you"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]), { timeout: 60_000 });
     expect(grants.map((grant) => grant.account)).toEqual(["me@example.test", "you@example.test"]);
   });
 
@@ -130,7 +130,7 @@ describe("following", () => {
     // Signing in writes whose it is a little later.
     await new Promise((resolve) => setTimeout(resolve, 50));
     host.disk.set(accountFile, account("you"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]), { timeout: 60_000 });
     expect(grants[1]).toMatchObject({ account: "you@example.test" });
   });
 
@@ -143,7 +143,7 @@ describe("following", () => {
     change(stored("two"));
     await new Promise((resolve) => setTimeout(resolve, 50));
     host.disk.set(accountFile, account("me"));
-    await vi.waitFor(() => expect(delivered()).toContain("two"), { timeout: 10_000 });
+    await vi.waitFor(() => expect(delivered()).toContain("two"), { timeout: 60_000 });
     expect(grants.map((grant) => grant.account)).toEqual(["me@example.test", "me@example.test"]);
   });
 

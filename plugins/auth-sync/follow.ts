@@ -19,9 +19,9 @@ const pace = {
  * ms. A login that does not say whose it is, and is another than before, is looked at again after that: signing in writes it
  * first and who it is afterwards. A renewal that comes that much later harms nobody.
  */
-const settling = 1_000;
+const settling = 3_000;
 /** How often one that is not of the account that is noted is looked at again before that is told. */
-const patience = 20;
+const patience = 10;
 
 interface Reading {
   readonly login: HostLogin;

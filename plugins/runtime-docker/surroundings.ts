@@ -88,7 +88,13 @@ export async function toSurroundings(printed: string): Promise<Surroundings | un
   };
 }
 
+/** An image's own `base64` may print anything: then nothing is known of that file. */
 function fromBase64(text: string): string {
-  const binary = atob(text);
+  let binary: string;
+  try {
+    binary = atob(text);
+  } catch {
+    return "";
+  }
   return new TextDecoder().decode(Uint8Array.from(binary, (letter) => letter.charCodeAt(0)));
 }
