@@ -1,10 +1,22 @@
 /**
- * `npm run bench`: how long `jackin load --detach` and `jackin status` take beside what a user would type instead. Pairs in
- * one run, medians and ratios; needs Docker and a build. Prints nothing but a table; asserts nothing.
+ * `npm run bench`: how long `jackin load --detach` and `jackin status` take beside what a user would type instead; how long a
+ * change of the host's login takes to reach 50 sessions, and what it costs to keep 100 that are idle, beside a shell loop.
+ * Pairs in one run, medians and ratios; needs root, Docker, 3 GB of memory and a build. Prints nothing but a table; asserts
+ * nothing. The 100 sessions are real containers of `jackin load` whose `claude` is a program that sleeps.
  */
 import { performance } from "node:perf_hooks";
 import { createOperator, docker } from "./e2e/operator.ts";
 import { startLab } from "./lab/lab.ts";
+import type { Cost } from "./survival/fleet.ts";
+import {
+  buildIdleImage,
+  costOf,
+  growFleet,
+  keeperOf,
+  propagate,
+  propagateByLoop,
+  startLoop,
+} from "./survival/fleet.ts";
 
 const pairs = 7;
 
@@ -78,5 +90,51 @@ for (const { what, ours, theirs, peer } of rows) {
   const ratio = median(ours.map((value, index) => value / theirs[index]!));
   console.log(
     `${what.padEnd(14)} ${median(ours).toFixed(0).padStart(6)} ms   ${ratio.toFixed(2)} × ${peer} (${median(theirs).toFixed(0)} ms)`,
+  );
+}
+
+const idle = await buildIdleImage(image);
+await followed(50, 5);
+await kept(100, 2);
+await docker("rmi", "-f", idle);
+
+async function followed(count: number, rounds: number): Promise<void> {
+  const fleet = await growFleet(operator, app, idle, count);
+  await jackin("status");
+  await keeperOf(operator, count);
+  using loop = await startLoop(operator, fleet);
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const pair = [
+      await propagate(operator, lab, fleet),
+      await propagateByLoop(loop.file, fleet),
+    ] as const;
+    if (round === 0) continue;
+    ours.push(...pair[0]);
+    theirs.push(...pair[1]);
+  }
+  const show = (values: number[]) => {
+    const at = (share: number) =>
+      values.toSorted((a, b) => a - b)[Math.round(share * (values.length - 1))]!.toFixed(0);
+    return `min ${at(0)}, median ${at(0.5)}, p90 ${at(0.9)}, max ${at(1)} ms`;
+  };
+  const ratio = (median(ours) / median(theirs)).toFixed(2);
+  console.log(
+    `${`following, ${count}`.padEnd(14)} ${show(ours)}   ${ratio} × shell loop each second (${show(theirs)})`,
+  );
+}
+
+async function kept(count: number, minutes: number): Promise<void> {
+  const fleet = await growFleet(operator, app, idle, count);
+  await jackin("status");
+  const keeper = await keeperOf(operator, count);
+  using loop = await startLoop(operator, fleet);
+  const [ours, theirs] = (await costOf([keeper, loop.pid], minutes)) as [Cost, Cost];
+  const show = ({ memory, cpu, wakeUps, seconds }: Cost) =>
+    `${memory.toFixed(0)} MB; a minute ${cpu.toFixed(0)} ms of CPU, ${wakeUps.toFixed(0)} wake-ups in ${seconds.toFixed(0)} of its seconds`;
+  const ratio = (ours.cpu / theirs.cpu).toFixed(2);
+  console.log(
+    `${`keeping, ${count}`.padEnd(14)} ${show(ours)}   ${ratio} × the CPU of that loop (${show(theirs)})`,
   );
 }

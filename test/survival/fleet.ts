@@ -120,28 +120,43 @@ async function change(file: string, text: string, { pids }: Fleet, path: string)
   });
 }
 
-export interface Cost {
+export interface Cost extends Counters {
+  /** a minute, in which it woke at all */
+  readonly seconds: number;
+}
+
+interface Counters {
   /** MB */
   readonly memory: number;
   /** ms a minute, with what it started; not what Docker's daemon does for it */
   readonly cpu: number;
-  /** a minute, of its own threads */
+  /** a minute, of all its own threads: each file that is read is a few */
   readonly wakeUps: number;
 }
 
 /** What these processes cost while nothing happens. */
 export async function costOf(pids: readonly number[], minutes: number): Promise<Cost[]> {
-  const before = await Promise.all(pids.map(countersOf));
-  await sleep(minutes * 60_000);
-  const after = await Promise.all(pids.map(countersOf));
-  return after.map((now, index) => ({
-    memory: now.memory,
-    cpu: (now.cpu - before[index]!.cpu) / minutes,
-    wakeUps: (now.wakeUps - before[index]!.wakeUps) / minutes,
+  const look = () => Promise.all(pids.map(countersOf));
+  const first = await look();
+  const seconds = pids.map(() => 0);
+  let last = first;
+  for (let second = 0; second < minutes * 60; second++) {
+    await sleep(1_000);
+    const now = await look();
+    now.forEach(({ wakeUps }, index) => {
+      if (wakeUps > last[index]!.wakeUps) seconds[index]!++;
+    });
+    last = now;
+  }
+  return last.map(({ memory, cpu, wakeUps }, index) => ({
+    memory,
+    cpu: (cpu - first[index]!.cpu) / minutes,
+    wakeUps: (wakeUps - first[index]!.wakeUps) / minutes,
+    seconds: seconds[index]! / minutes,
   }));
 }
 
-async function countersOf(pid: number): Promise<Cost> {
+async function countersOf(pid: number): Promise<Counters> {
   const numbers = (await readFile(`/proc/${pid}/stat`, "utf8")).replace(/^.*\) /s, "").split(" ");
   // utime, stime, and both of the children that have ended; in hundredths of a second.
   const ticks = numbers.slice(11, 15).reduce((sum, text) => sum + Number(text), 0);
