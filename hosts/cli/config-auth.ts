@@ -50,6 +50,7 @@ const meanings: Readonly<Record<string, string>> = {
   sync: "the access token of the host's login",
   ignore: "nothing; /login in the container",
   token: "the long-lived token of the environment",
+  session: "a login of jackin's own, shared by its agents (jackin auth login)",
 };
 
 export async function askMode(deps: CommandDeps, jackin: Jackin): Promise<string> {
