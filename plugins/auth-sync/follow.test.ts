@@ -97,7 +97,7 @@ describe("following", () => {
     const { delivered, told, change, host } = await follow(stored("one"));
     await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
     change(bad);
-    await vi.waitFor(() => expect(told).toHaveLength(1));
+    await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 60_000 });
     expect(told[0]).toMatchObject({
       level: "warning",
       text: expect.stringContaining(why),
@@ -108,6 +108,16 @@ describe("following", () => {
     change(stored("three"));
     await vi.waitFor(() => expect(delivered()).toEqual(["one", "three"]));
     expect(told).toHaveLength(1);
+  });
+
+  it("does not tell that it is signed out by the way, while it is signed in anew", async () => {
+    const { delivered, told, change } = await follow(stored("one"));
+    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    change("{}");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    change(stored("two"));
+    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]), { timeout: 60_000 });
+    expect(told).toEqual([]);
   });
 
   it("waits until a login that says whose it is belongs to the noted account", async () => {
