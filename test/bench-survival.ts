@@ -68,6 +68,8 @@ async function measure(mode: string, start: Start): Promise<Row> {
     env: operator.env,
     cwd: operator.home,
   });
+  // None has an advantage because it began earlier.
+  await Promise.all([...sessions, host].map((session) => session.say("good morning")));
   // All have started in the morning, with one login. From now on lives are short.
   lab.lifetimeMs = lifeMs;
   const expiresAt = Date.now() + lifeMs;
