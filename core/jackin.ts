@@ -304,8 +304,13 @@ export function createJackin(options: JackinOptions): Jackin {
     if (!options.startKeeper) return;
     const { records } = await readInstances(store);
     if (!records.some(({ phase }) => phase === "running")) return;
-    await using _lock = await lockKeeping(context());
-    if ((await keeperStatus(machine))?.state !== "running") await options.startKeeper();
+    const isKept = async () => (await keeperStatus(machine))?.state === "running";
+    if (await isKept()) return;
+    // A record does not know of an agent that has ended by itself.
+    const ctx = context();
+    if ((await roster(ctx)).instances.every(({ state }) => state === "stopped")) return;
+    await using _lock = await lockKeeping(ctx);
+    if (!(await isKept())) await options.startKeeper();
   }
 
   async function* events(signal: AbortSignal): AsyncGenerator<JackinEvent> {

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { eventually } from "../test/doubles/eventually.ts";
 import { createHostDouble } from "../test/doubles/host.ts";
 import { createRuntimeDouble } from "../test/doubles/runtime.ts";
 import { createStoreDouble } from "../test/doubles/store.ts";
@@ -104,7 +105,7 @@ describe("keeping", () => {
     await jackin.load({ target: "/w/a" });
     await jackin.load({ target: "/w/b" });
     const { done } = keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     await followers[0]!.deliver(grant("one"));
     expect(tokens()).toEqual([]);
     await followers[0]!.deliver(grant("two", { expiresAt: 7 }));
@@ -127,10 +128,10 @@ describe("keeping", () => {
     const { jackin, keep, followers, tokens, grant } = setUp();
     await jackin.load({ target: "/w/a" });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     await followers[0]!.deliver(grant("two"));
     await jackin.load({ target: "/w/b" });
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(tokens()).toEqual([
         ["a", "two"],
         ["b", "two"],
@@ -143,7 +144,7 @@ describe("keeping", () => {
     const { jackin, keep, followers, tokens, grant, said, runtime, host } = setUp();
     await jackin.load({ target: "/w/a" });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     for (const name of ["two", "three"])
       await followers[0]!.deliver(grant(name, { account: "you" }));
     expect(tokens()).toEqual([]);
@@ -170,7 +171,7 @@ describe("keeping", () => {
     launchWith(unknown);
     await jackin.load({ target: "/w/a" });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     await followers[0]!.deliver(grant("two"));
     await followers[0]!.deliver(grant("three", { account: "you" }));
     expect(tokens()).toEqual([["a", "two"]]);
@@ -181,7 +182,7 @@ describe("keeping", () => {
     await jackin.load({ target: "/w/a" });
     runtime.putAnswers.set("a", "own");
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     for (const name of ["two", "three"]) await followers[0]!.deliver(grant(name));
     expect(said("updated")).toEqual([]);
     expect(said("keeper").filter(({ instance }) => instance === "a")).toMatchObject([
@@ -195,11 +196,11 @@ describe("keeping", () => {
     await jackin.load({ target: "/w/a" });
     await jackin.load({ target: "/w/b" });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     const notice = { level: "warning", text: "it is hollow", next: "claude auth login" } as const;
     followers[0]!.tell(notice);
     followers[0]!.tell(notice);
-    await vi.waitFor(() => expect(runtime.told).toHaveLength(2));
+    await eventually(() => expect(runtime.told).toHaveLength(2));
     expect(said("warning").map(({ instance }) => instance)).toEqual(["a", "b"]);
     expect((await jackin.status()).instances).toMatchObject([
       { alert: { text: "it is hollow", next: "claude auth login" } },
@@ -211,19 +212,19 @@ describe("keeping", () => {
       undefined,
     ]);
     followers[0]!.tell(notice);
-    await vi.waitFor(() => expect(runtime.told).toHaveLength(4));
+    await eventually(() => expect(runtime.told).toHaveLength(4));
   });
 
   it("goes on warning of the host's login, whoever starts or stops meanwhile", async () => {
     const { jackin, keep, followers, grant, host, runtime } = setUp();
     await jackin.load({ target: "/w/a" });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     await followers[0]!.deliver(grant("one"));
     followers[0]!.tell({ level: "warning", text: "it is hollow" });
-    await vi.waitFor(() => expect(runtime.told).toHaveLength(1));
+    await eventually(() => expect(runtime.told).toHaveLength(1));
     await jackin.load({ target: "/w/b" });
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await jackin.status()).keeper).toMatchObject({ keeps: 2 }),
     );
     expect((await jackin.status()).instances[0]).toMatchObject({ alert: { text: "it is hollow" } });
@@ -234,7 +235,7 @@ describe("keeping", () => {
     const { jackin, keep, followers, grant, said } = setUp();
     await jackin.load({ target: "/w/a" });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     for (const account of ["you", "me", "you"])
       await followers[0]!.deliver(grant("one", { account }));
     expect(said("warning")).toHaveLength(2);
@@ -245,15 +246,15 @@ describe("keeping", () => {
     const { jackin, keep, followers, said, host } = setUp();
     await jackin.load({ target: "/w/a" });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     const tell = (count: number) =>
       followers[0]!.tell({ level: "warning", text: `trouble ${count}` });
     for (let count = 1; count <= 7; count++) tell(count);
-    await vi.waitFor(() => expect(said("warning")).toHaveLength(7));
+    await eventually(() => expect(said("warning")).toHaveLength(7));
     expect(host.notified).toHaveLength(5);
     host.clock.time += 60_000;
     tell(8);
-    await vi.waitFor(() => expect(host.notified).toHaveLength(6));
+    await eventually(() => expect(host.notified).toHaveLength(6));
   });
 
   it("keeps although it cannot write down how many", async () => {
@@ -268,7 +269,7 @@ describe("keeping", () => {
       },
     });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     await new Promise((resolve) => setTimeout(resolve, 20));
     await followers[0]!.deliver(grant("two"));
     expect(tokens()).toEqual([["a", "two"]]);
@@ -280,20 +281,20 @@ describe("keeping", () => {
     for (const name of ["a", "b"]) await jackin.load({ target: `/w/${name}` });
     runtime.putFails.add("a");
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     await followers[0]!.deliver(grant("two"));
     expect(tokens()).toEqual([["b", "two"]]);
     expect(said("warning")).toMatchObject([{ instance: "a" }]);
     runtime.putFails.delete("a");
     await jackin.load({ target: "/w/c" });
-    await vi.waitFor(() => expect(tokens()).toContainEqual(["a", "two"]));
+    await eventually(() => expect(tokens()).toContainEqual(["a", "two"]));
   });
 
   it("brings the newest last, however fast they come", async () => {
     const { jackin, keep, followers, tokens, grant } = setUp();
     await jackin.load({ target: "/w/a" });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     await Promise.all(
       Array.from({ length: 20 }, (_, index) => followers[0]!.deliver(grant(`n${index}`))),
     );
@@ -304,7 +305,7 @@ describe("keeping", () => {
     const { jackin, keep } = setUp({ follows: false });
     await jackin.load({ target: "/w/a" });
     const { done } = keep();
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await jackin.status()).keeper).toMatchObject({ keeps: 1, state: "running" }),
     );
     await jackin.exile();
@@ -316,13 +317,13 @@ describe("keeping", () => {
     const { jackin, keep, followers, grant, tokens, said, config } = setUp();
     for (const name of ["a", "b", "c"]) await jackin.load({ target: `/w/${name}` });
     keep();
-    await vi.waitFor(() => expect(followers).toHaveLength(1));
+    await eventually(() => expect(followers).toHaveLength(1));
     config.fails = "it is broken";
     const troubles = () => said("keeper").filter(({ text }) => text === "it is broken");
     await jackin.eject("a");
-    await vi.waitFor(() => expect(troubles()).toHaveLength(1));
+    await eventually(() => expect(troubles()).toHaveLength(1));
     await jackin.eject("b");
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await jackin.status()).keeper).toMatchObject({ keeps: 1 }),
     );
     await followers[0]!.deliver(grant("two"));
@@ -333,7 +334,7 @@ describe("keeping", () => {
   it("stays without an agent when it is to, until its signal", async () => {
     const { jackin, keep } = setUp();
     const { done, end } = keep(true);
-    await vi.waitFor(async () => expect((await jackin.status()).keeper).toBeDefined());
+    await eventually(async () => expect((await jackin.status()).keeper).toBeDefined());
     end.abort();
     expect(await done).toBe("done");
     expect((await jackin.status()).keeper).toBeUndefined();
@@ -355,7 +356,7 @@ describe("one keeper of a machine", () => {
     const first = setUp({ process: alive("m/1/1", living) });
     await first.jackin.load({ target: "/w/a" });
     first.keep();
-    await vi.waitFor(async () => expect((await first.jackin.status()).keeper).toBeDefined());
+    await eventually(async () => expect((await first.jackin.status()).keeper).toBeDefined());
     expect(await first.keep().done).toBe("taken");
     await first.jackin.ensureKept();
     expect(first.started).toEqual([]);
@@ -366,13 +367,18 @@ describe("one keeper of a machine", () => {
   });
 
   it("is started by whoever needs it, and not when nothing runs", async () => {
-    const { jackin, started } = setUp({ process: alive("m/1/1") });
+    const { jackin, started, runtime } = setUp({ process: alive("m/1/1") });
     await jackin.ensureKept();
     expect(started).toEqual([]);
     await jackin.load({ target: "/w/a" });
     await jackin.ensureKept();
     expect(started).toEqual(["keeper"]);
     await jackin.eject("a");
+    await jackin.ensureKept();
+    expect(started).toEqual(["keeper"]);
+    await jackin.load({ target: "/w/b" });
+    // It ends by itself.
+    runtime.running.clear();
     await jackin.ensureKept();
     expect(started).toEqual(["keeper"]);
   });

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { eventually } from "../test/doubles/eventually.ts";
 import { createHostDouble } from "../test/doubles/host.ts";
 import { createRuntimeDouble } from "../test/doubles/runtime.ts";
 import { createStoreDouble } from "../test/doubles/store.ts";
@@ -77,7 +78,7 @@ async function setUp(mode = "sync") {
   };
   const said = (kind: JackinEvent["kind"]) => events.filter((event) => event.kind === kind);
   const alert = async () => (await jackin.status()).instances[0]?.alert;
-  await vi.waitFor(() => expect(host.watched).toContain(folder));
+  await eventually(() => expect(host.watched).toContain(folder));
   return { jackin, runtime, host, login, drop, said, alert, held, grants, slow };
 }
 
@@ -86,7 +87,7 @@ describe("a refused turn", () => {
     const { runtime, login, drop, said, alert } = await setUp();
     login.access = "two";
     drop(refused);
-    await vi.waitFor(() => expect(said("healed")).toHaveLength(1));
+    await eventually(() => expect(said("healed")).toHaveLength(1));
     expect(runtime.put).toHaveLength(1);
     expect(said("healed")).toMatchObject([
       { instance: "a", level: "info", next: "send the message again" },
@@ -105,7 +106,7 @@ describe("a refused turn", () => {
     await jackin.refresh("a");
     host.clock.time += after;
     drop(refused);
-    await vi.waitFor(() => expect(said(is)).toHaveLength(1));
+    await eventually(() => expect(said(is)).toHaveLength(1));
     expect(said(isNot)).toEqual([]);
   });
 
@@ -115,10 +116,10 @@ describe("a refused turn", () => {
     await jackin.refresh("a");
     host.clock.time += 3_600_000;
     drop(refused);
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await eventually(() => expect(said("refused")).toHaveLength(1));
     host.clock.time += 30_000;
     drop(refused);
-    await vi.waitFor(() => expect(host.disk.has(`${folder}/2-7.json`)).toBe(false));
+    await eventually(() => expect(host.disk.has(`${folder}/2-7.json`)).toBe(false));
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(said("healed")).toEqual([]);
     await jackin.refresh("a");
@@ -131,16 +132,16 @@ describe("a refused turn", () => {
     const other = folder.replace("/a/", "/b/");
     host.disk.set(`${other}/.keep`, "");
     await jackin.refresh("b");
-    await vi.waitFor(() => expect(host.watched).toContain(other));
+    await eventually(() => expect(host.watched).toContain(other));
     const before = grants.length;
     slow.until = Promise.withResolvers<void>();
     drop(refused);
     host.disk.set(`${other}/1-7.json`, refused);
     host.fire(other);
-    await vi.waitFor(() => expect(host.disk.has(`${other}/1-7.json`)).toBe(false));
+    await eventually(() => expect(host.disk.has(`${other}/1-7.json`)).toBe(false));
     await new Promise((resolve) => setTimeout(resolve, 20));
     slow.until.resolve();
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(2));
+    await eventually(() => expect(said("refused")).toHaveLength(2));
     expect(grants).toHaveLength(before + 1);
   });
 
@@ -149,7 +150,7 @@ describe("a refused turn", () => {
     login.access = "two";
     runtime.putFails.add("a");
     drop(refused);
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await eventually(() => expect(said("refused")).toHaveLength(1));
     expect(await alert()).toBeDefined();
     expect(said("keeper").at(-1)).toMatchObject({ instance: "a", text: expect.any(String) });
   });
@@ -157,7 +158,7 @@ describe("a refused turn", () => {
   it("is told with what helps when the host has no other, in status and on the terminal", async () => {
     const { runtime, drop, said, alert, host } = await setUp();
     drop(refused);
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await eventually(() => expect(said("refused")).toHaveLength(1));
     expect(said("refused")).toMatchObject([
       { instance: "a", text: "a: refused in sync", next: "do this" },
     ]);
@@ -170,12 +171,12 @@ describe("a refused turn", () => {
   it("is no news any more once the agent holds another login", async () => {
     const { jackin, drop, said, alert, held } = await setUp("ignore");
     drop(refused);
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await eventually(() => expect(said("refused")).toHaveLength(1));
     await held("signed in by hand");
     // Any change of what runs makes the keeper look.
     await jackin.eject("a").catch(() => undefined);
     await jackin.load({ target: "/w/a" });
-    await vi.waitFor(async () => expect(await alert()).toBeUndefined());
+    await eventually(async () => expect(await alert()).toBeUndefined());
   });
 
   it("is no news any more once what outranked its login is gone", async () => {
@@ -191,7 +192,7 @@ describe("a refused turn", () => {
       settings: [{ ...layer, apiKeyHelper: true, env: [] }],
     });
     drop(refused);
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await eventually(() => expect(said("refused")).toHaveLength(1));
     expect(await alert()).toMatchObject({ text: expect.stringContaining("apiKeyHelper") });
     runtime.surroundingsOf.set("a", {
       ...without,
@@ -199,14 +200,14 @@ describe("a refused turn", () => {
     });
     // Any change of what runs makes the keeper look.
     await jackin.load({ target: "/w/b" });
-    await vi.waitFor(async () => expect(await alert()).toBeUndefined());
+    await eventually(async () => expect(await alert()).toBeUndefined());
   });
 
   it("asks no login of the host for what no login helps", async () => {
     const { drop, said, grants } = await setUp();
     const before = grants.length;
     drop(report("API Error: 429 rate_limit_error"));
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await eventually(() => expect(said("refused")).toHaveLength(1));
     expect(grants).toHaveLength(before);
   });
 
@@ -215,9 +216,9 @@ describe("a refused turn", () => {
     host.disk.set(`${folder}/1-1.json`, refused);
     host.disk.set(`${folder}/2-1.json`, refused);
     drop(refused, "3-1.json");
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await eventually(() => expect(said("refused")).toHaveLength(1));
     host.fire(folder);
-    await vi.waitFor(() => expect(host.disk.has(`${folder}/3-1.json`)).toBe(false));
+    await eventually(() => expect(host.disk.has(`${folder}/3-1.json`)).toBe(false));
     expect(said("refused")).toHaveLength(1);
   });
 
@@ -225,19 +226,19 @@ describe("a refused turn", () => {
     const { drop, said, host } = await setUp("ignore");
     for (let count = 1; count <= 12; count++) {
       drop(refused);
-      await vi.waitFor(() => expect(host.disk.has(`${folder}/${count}-7.json`)).toBe(false));
+      await eventually(() => expect(host.disk.has(`${folder}/${count}-7.json`)).toBe(false));
     }
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(10));
+    await eventually(() => expect(said("refused")).toHaveLength(10));
     host.clock.time += 61_000;
     drop(refused);
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(11));
+    await eventually(() => expect(said("refused")).toHaveLength(11));
   });
 
   it("has nothing removed but files: the agent may put a link into a folder's place", async () => {
     const { drop, said, host } = await setUp();
     host.disk.set(`${folder}/1-1.json/inner`, "kept");
     drop(refused, "2-1.json");
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await eventually(() => expect(said("refused")).toHaveLength(1));
     expect(host.disk.has(`${folder}/1-1.json/inner`)).toBe(true);
   });
 
@@ -251,7 +252,7 @@ describe("a refused turn", () => {
     const { drop, said, host } = await setUp();
     host.disk.set(`${folder}/1-1.json`, content);
     drop(refused, "2-1.json");
-    await vi.waitFor(() => expect(said("refused")).toHaveLength(1));
+    await eventually(() => expect(said("refused")).toHaveLength(1));
     expect([...host.disk.keys()].filter((path) => path.startsWith(`${folder}/`))).toEqual([
       `${folder}/.keep`,
     ]);

@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { Grant, Notice } from "../../core/index.ts";
 import { visible } from "../../test/conformance/visible.ts";
+import { eventually } from "../../test/doubles/eventually.ts";
 import { createContextDouble, createHostDouble } from "../../test/doubles/host.ts";
 import type { ExecScript, HostDoubleInit } from "../../test/doubles/host.ts";
 import { authSync } from "./index.ts";
@@ -65,9 +66,9 @@ async function follow(content: string | undefined, init: HostDoubleInit = {}, op
 describe("following", () => {
   it("delivers the login at once and at each change, without what could renew it", async () => {
     const { grants, told, delivered, change } = await follow(stored("one"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     change(stored("two", { expiresAt: now + 9 * hour }));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]));
+    await eventually(() => expect(delivered()).toEqual(["one", "two"]));
     expect(grants[1]).toMatchObject({ replaceable: true, expiresAt: now + 9 * hour });
     expect(told).toEqual([]);
     expect(visible(grants)).not.toContain("canary");
@@ -75,17 +76,17 @@ describe("following", () => {
 
   it('delivers access only also with refresh = "container"', async () => {
     const { grants, delivered } = await follow(stored("one"), {}, { refresh: "container" });
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     expect(grants[0]).toMatchObject({ replaceable: true });
   });
 
   it("says nothing when only something else in the folder changed", async () => {
     const { host, delivered, change } = await follow(stored("one"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     change("noise", `${folder}/history.jsonl`);
     host.fire(folder);
     change(stored("two"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]));
+    await eventually(() => expect(delivered()).toEqual(["one", "two"]));
   });
 
   it.each([
@@ -95,9 +96,9 @@ describe("following", () => {
     ["of an unknown form", '{"claudeAiOauth":{"accessToken":7}}', "has a form"],
   ])("tells a login that is %s, once, and does not deliver it", async (_, bad, why) => {
     const { delivered, told, change, host } = await follow(stored("one"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     change(bad);
-    await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 60_000 });
+    await eventually(() => expect(told).toHaveLength(1));
     expect(told[0]).toMatchObject({
       level: "warning",
       text: expect.stringContaining(why),
@@ -106,17 +107,17 @@ describe("following", () => {
     expect(told[0]!.text).toMatch(/; running agents keep the last good one$/);
     host.fire(folder);
     change(stored("three"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "three"]));
+    await eventually(() => expect(delivered()).toEqual(["one", "three"]));
     expect(told).toHaveLength(1);
   });
 
   it("does not tell that it is signed out by the way, while it is signed in anew", async () => {
     const { delivered, told, change } = await follow(stored("one"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     change("{}");
     await new Promise((resolve) => setTimeout(resolve, 50));
     change(stored("two"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]), { timeout: 60_000 });
+    await eventually(() => expect(delivered()).toEqual(["one", "two"]));
     expect(told).toEqual([]);
   });
 
@@ -124,10 +125,10 @@ describe("following", () => {
     const { grants, delivered, change, host } = await follow(stored("one", { accountUuid: "me" }), {
       files: { [accountFile]: account("me") },
     });
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     change(stored("two", { accountUuid: "you" }));
     host.disk.set(accountFile, account("you"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]), { timeout: 60_000 });
+    await eventually(() => expect(delivered()).toEqual(["one", "two"]));
     expect(grants.map((grant) => grant.account)).toEqual(["me@example.test", "you@example.test"]);
   });
 
@@ -135,12 +136,12 @@ describe("following", () => {
     const { grants, delivered, change, host } = await follow(stored("one"), {
       files: { [accountFile]: account("me") },
     });
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     change(stored("two"));
     // Signing in writes whose it is a little later.
     await new Promise((resolve) => setTimeout(resolve, 50));
     host.disk.set(accountFile, account("you"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]), { timeout: 60_000 });
+    await eventually(() => expect(delivered()).toEqual(["one", "two"]));
     expect(grants[1]).toMatchObject({ account: "you@example.test" });
   });
 
@@ -148,54 +149,54 @@ describe("following", () => {
     const { grants, delivered, change, host } = await follow(stored("one"), {
       files: { [accountFile]: account("me") },
     });
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     host.disk.set(accountFile, account("me").slice(0, 20));
     change(stored("two"));
     await new Promise((resolve) => setTimeout(resolve, 50));
     host.disk.set(accountFile, account("me"));
-    await vi.waitFor(() => expect(delivered()).toContain("two"), { timeout: 60_000 });
+    await eventually(() => expect(delivered()).toContain("two"));
     expect(grants.map((grant) => grant.account)).toEqual(["me@example.test", "me@example.test"]);
   });
 
   it("goes on after a failure that nobody thought of, and tells it", async () => {
     const { host, delivered, told, change, grants } = await follow(stored("one"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     const read = host.files!.read;
     Object.assign(host.files!, { read: () => Promise.reject(new TypeError("a defect")) });
     change(stored("two"));
-    await vi.waitFor(() => expect(told).toHaveLength(1));
+    await eventually(() => expect(told).toHaveLength(1));
     expect(told[0]!.text).toMatch(/cannot be followed now: .*a defect/);
     Object.assign(host.files!, { read });
     change(stored("three"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "three"]));
+    await eventually(() => expect(delivered()).toEqual(["one", "three"]));
     expect(grants).toHaveLength(2);
   });
 
   it("delivers the same login again once a failure is over, so that nobody goes on warning of it", async () => {
     const { host, delivered, told } = await follow(stored("one"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     const { stat } = host.files!;
     Object.assign(host.files!, { stat: () => Promise.reject(new TypeError("a defect")) });
     host.fire(folder);
-    await vi.waitFor(() => expect(told).toHaveLength(1));
+    await eventually(() => expect(told).toHaveLength(1));
     Object.assign(host.files!, { stat });
     host.fire(folder);
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "one"]));
+    await eventually(() => expect(delivered()).toEqual(["one", "one"]));
   });
 
   it("sees a change behind a link, whose own time tells nothing", async () => {
     const { host, delivered } = await follow(undefined, {
       files: { [file]: { link: "/safe/login" }, "/safe/login": stored("one") },
     });
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     host.disk.set("/safe/login", stored("two"));
     host.fire(folder);
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]));
+    await eventually(() => expect(delivered()).toEqual(["one", "two"]));
   });
 
   it("looks again at a file that was written a moment ago: two writes may have one time", async () => {
     const { host, delivered } = await follow(stored("one"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     const { stat } = host.files!;
     const found = await stat(file);
     Object.assign(host.files!, {
@@ -203,12 +204,12 @@ describe("following", () => {
     });
     host.disk.set(file, stored("two"));
     host.fire(folder);
-    await vi.waitFor(() => expect(delivered()).toEqual(["one", "two"]));
+    await eventually(() => expect(delivered()).toEqual(["one", "two"]));
   });
 
   it("ends when it is disposed: nobody watches, nothing is delivered", async () => {
     const { host, delivered, change, follower } = await follow(stored("one"));
-    await vi.waitFor(() => expect(delivered()).toEqual(["one"]));
+    await eventually(() => expect(delivered()).toEqual(["one"]));
     expect(host.watched).toEqual([folder]);
     await follower[Symbol.asyncDispose]();
     expect(host.watched).toEqual([]);
@@ -227,14 +228,14 @@ describe("a login that runs out", () => {
       change(stored("new"));
       return {};
     });
-    await vi.waitFor(() => expect(delivered()).toEqual(["old", "new"]));
+    await eventually(() => expect(delivered()).toEqual(["old", "new"]));
     expect(host.calls).toMatchObject([{ command: "claude", args: ["auth", "status", "--json"] }]);
     expect(told).toEqual([]);
   });
 
   it("is asked for from ten minutes on; that claude leaves it before five is no trouble", async () => {
     const { host, delivered, told } = await runs(9 * minute, () => ({}));
-    await vi.waitFor(() => expect(host.calls).toHaveLength(1));
+    await eventually(() => expect(host.calls).toHaveLength(1));
     expect(delivered()).toEqual(["old"]);
     host.fire(folder);
     host.clock.time = now + 3 * minute;
@@ -243,7 +244,7 @@ describe("a login that runs out", () => {
     expect(host.calls).toHaveLength(1);
     host.clock.time = now + 5 * minute;
     host.fire(folder);
-    await vi.waitFor(() => expect(told).toHaveLength(1));
+    await eventually(() => expect(told).toHaveLength(1));
     // Both ways, now that they may help.
     expect(host.calls).toHaveLength(3);
     expect(told[0]!.text).toMatch(
@@ -253,7 +254,7 @@ describe("a login that runs out", () => {
 
   it("is not asked for all the time when that fails, and told once", async () => {
     const { host, told } = await runs(2 * minute, () => ({ code: 1 }));
-    await vi.waitFor(() => expect(told).toHaveLength(1));
+    await eventually(() => expect(told).toHaveLength(1));
     for (const [after, calls] of [
       [10_000, 2],
       [31_000, 4],
@@ -263,7 +264,7 @@ describe("a login that runs out", () => {
       host.clock.time = now + after;
       host.fire(folder);
       // One call too many is seen by the next row.
-      await vi.waitFor(() => expect(host.calls).toHaveLength(calls));
+      await eventually(() => expect(host.calls).toHaveLength(calls));
     }
     expect(told).toHaveLength(1);
     // A clock that was set back an hour does not silence it.
@@ -272,7 +273,7 @@ describe("a login that runs out", () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     host.clock.time = now + 12 * minute;
     host.fire(folder);
-    await vi.waitFor(() => expect(host.calls.length).toBeGreaterThan(6));
+    await eventually(() => expect(host.calls.length).toBeGreaterThan(6));
   });
 
   it("is left alone while agents hold copies of it, which its renewal would log out", async () => {
@@ -281,7 +282,7 @@ describe("a login that runs out", () => {
       { exec: () => ({}) },
       { refresh: "container" },
     );
-    await vi.waitFor(() => expect(delivered()).toEqual(["old"]));
+    await eventually(() => expect(delivered()).toEqual(["old"]));
     host.fire(folder);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(host.calls).toEqual([]);
@@ -290,7 +291,7 @@ describe("a login that runs out", () => {
 
   it("that holds nothing to renew it with is told at once, and nobody is asked", async () => {
     const { host, told } = await runs(9 * minute, () => ({}), { refreshToken: "" });
-    await vi.waitFor(() => expect(told).toHaveLength(1));
+    await eventually(() => expect(told).toHaveLength(1));
     expect(told[0]).toMatchObject({
       text: expect.stringContaining("it holds no refresh token"),
       next: "claude auth login",

@@ -106,10 +106,9 @@ export async function followLogin(
     let found = await read();
     for (let tries = 0; found.key !== seen?.key && tries < patience; tries++) {
       const { login, account } = found;
-      // An account that was there a moment ago may only be unreadable now.
-      const isKnown =
-        seen === undefined || (account ? login.accountId !== undefined : !seen.account);
       const isUsable = login.state === "usable";
+      // An account that was there a moment ago may only be unreadable now.
+      const isKnown = seen === undefined || (account ? isUsable && login.accountId : !seen.account);
       if (isUsable && isKnown && isOf(login, account)) return found;
       await pause(isUsable ? settling : passing, signal);
       const again = await read();
