@@ -22,7 +22,8 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          testTimeout: 120_000,
+          // Real containers, on machines that may be busy.
+          testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,
           // Its image cannot be had without a registry; what a killed run leaves is cleared by test/lab/ready.sh.
