@@ -60,7 +60,7 @@ print(rows);
 async function measure(mode: string, start: Start): Promise<Row> {
   await using lab = await startLab({ containers: true });
   await using operator = await createOperator({ lab });
-  const app = await operator.folder("app");
+  const app = await operator.folder("night");
   const login = lab.newLogin();
   await lab.signIn(operator.home, login);
   const { sessions, setExpiry, accessToken } = await start({ lab, operator, app, image }, count);

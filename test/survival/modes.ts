@@ -100,7 +100,7 @@ async function launch(
   count: number,
   { auth, toml = "" }: { readonly auth: string; readonly toml?: string },
 ): Promise<Started> {
-  await operator.configure(`${toml}[workspaces.app]
+  await operator.configure(`${toml}[workspaces.night]
 workdir = "${app}"
 env.NODE_EXTRA_CA_CERTS = "${app}/lab-ca.pem"
 env.CLAUDE_CODE_OAUTH_TOKEN = "$MY_TOKEN"
@@ -108,7 +108,7 @@ env.CLAUDE_CODE_OAUTH_TOKEN = "$MY_TOKEN"
   const env = { MY_TOKEN: lab.newLongLivedToken() };
   const launches = Array.from({ length: count }, async () => {
     const { code, stdout, stderr } = await operator.jackin(
-      ["load", "app", "--detach", "--auth", auth],
+      ["load", "night", "--detach", "--auth", auth],
       { env },
     );
     if (code !== 0) throw new Error(stderr);
