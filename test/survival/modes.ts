@@ -56,17 +56,14 @@ async function startCopies({ lab, operator, image }: Scene, count: number): Prom
       HOME: "/tmp",
     };
     const user = `${process.getuid!()}:${process.getgid!()}`;
-    return openPiped(
-      `copy-${index}`,
-      [
-        "docker",
-        ...["run", "--rm", "--init", "-i", "--user", user, "-v", `${folder}:${folder}`],
-        ...["--label", `jackin.home=${operator.state}`],
-        ...Object.keys(env).flatMap((key) => ["-e", key]),
-        ...[image, "claude", ...streaming],
-      ],
-      { env: { ...process.env, ...env }, cwd: operator.home },
-    );
+    const args = [
+      ["run", "--rm", "--init", "-i", "--user", user, "-v", `${folder}:${folder}`],
+      ["--label", `jackin.home=${operator.state}`],
+      Object.keys(env).flatMap((key) => ["-e", key]),
+      [image, "claude", ...streaming],
+    ].flat();
+    const options = { env: { ...process.env, ...env }, cwd: operator.home };
+    return openPiped(`copy-${index}`, ["docker", ...args], options);
   });
   return {
     sessions,

@@ -67,10 +67,8 @@ export async function openLaunched(operator: Operator, instance: string): Promis
     async say(prompt) {
       const before = (await transcript(projects)).length;
       const keys = [`-t agent -l '${prompt}'`, "-t agent Enter"].map((part) => `send-keys ${part}`);
-      await docker(
-        ...["exec", container, "sh", "-c"],
-        `tmux -S /jackin/run/tmux ${keys.join(" \\; ")}`,
-      );
+      const type = `tmux -S /jackin/run/tmux ${keys.join(" \\; ")}`;
+      await docker("exec", container, "sh", "-c", type);
       return await inTime(instance, answerIn(projects, before, prompt));
     },
     async [Symbol.asyncDispose]() {},
