@@ -132,6 +132,23 @@ describe("following", () => {
     expect(grants.map((grant) => grant.account)).toEqual(["me@example.test", "you@example.test"]);
   });
 
+  it("waits for the organization, which signing in writes last", async () => {
+    const team = (organizationName?: string) =>
+      JSON.stringify({
+        oauthAccount: { emailAddress: "me@example.test", accountUuid: "me", organizationName },
+      });
+    const { host, grants, delivered, change } = await follow(stored("one", { accountUuid: "me" }), {
+      files: { [accountFile]: team("Lab") },
+    });
+    await eventually(() => expect(delivered()).toEqual(["one"]));
+    host.disk.set(accountFile, team());
+    change(stored("two", { accountUuid: "me" }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    host.disk.set(accountFile, team("Lab"));
+    await eventually(() => expect(delivered()).toEqual(["one", "two"]));
+    expect(grants.map((grant) => grant.account)).toEqual(Array(2).fill("me@example.test (Lab)"));
+  });
+
   it("does not take a login that does not say whose it is for the account of a moment ago", async () => {
     const { grants, delivered, change, host } = await follow(stored("one"), {
       files: { [accountFile]: account("me") },

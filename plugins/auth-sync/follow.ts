@@ -107,9 +107,11 @@ export async function followLogin(
     for (let tries = 0; found.key !== seen?.key && tries < patience; tries++) {
       const { login, account } = found;
       const isUsable = login.state === "usable";
-      // An account that was there a moment ago may only be unreadable now.
+      // An account that was there a moment ago may only be unreadable now, and one of another name only half written: signing
+      // in writes its organization last.
+      const isWhole = !seen?.account || seen.account.name === account?.name;
       const isKnown = seen === undefined || (account ? isUsable && login.accountId : !seen.account);
-      if (isUsable && isKnown && isOf(login, account)) return found;
+      if (isUsable && isWhole && isKnown && isOf(login, account)) return found;
       await pause(isUsable ? settling : passing, signal);
       const again = await read();
       if (again.key === found.key && isOf(again.login, again.account)) return again;
@@ -126,7 +128,7 @@ export async function followLogin(
     const account = await readAccount(place, own);
     // Lives in this process only, and tells one login from another.
     const what = login.state === "usable" ? login.accessOnly.reveal() : login.text;
-    const key = `${login.state} ${account?.id ?? account?.name} ${what}`;
+    const key = `${login.state} ${account?.id} ${account?.name} ${what}`;
     return (last = { login, account, key, stamp });
   }
 
