@@ -22,6 +22,8 @@ interface Group {
   members: readonly InstanceStatus[];
   follower?: AsyncDisposable;
   last?: Grant;
+  /** Which of them each agent was brought, or may not have, by its launch: a look at what is as it was costs nothing. */
+  readonly brought: Map<string, Grant>;
   /** Its mode has told of a trouble, and has delivered nothing since. */
   hasTrouble: boolean;
   /** One after the other: what is brought, or told, last is the newest. */
@@ -36,7 +38,12 @@ function createGroup(
   members: Group["members"],
 ): Group {
   const bringing = Promise.resolve();
-  return { provider, options, members, hasTrouble: false, bringing, told: new Map() };
+  const base = { provider, options, members, hasTrouble: false, bringing };
+  return { ...base, brought: new Map(), told: new Map() };
+}
+
+function launchOf({ instance, startedAt }: InstanceStatus): string {
+  return `${instance} ${startedAt}`;
 }
 
 /** At a time; each is a program of the runtime. */
@@ -57,6 +64,9 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
       const members = found.map(({ status }) => status);
       const group = groups.get(key) ?? createGroup(provider, options, members);
       group.members = members;
+      const launches = new Set(members.map(launchOf));
+      for (const launch of group.brought.keys())
+        if (!launches.has(launch)) group.brought.delete(launch);
       groups.set(key, group);
       if (group.follower) await bring(group);
       else await begin(group);
@@ -109,13 +119,15 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
     const bringAll = async () => {
       await eachAtMost(atOnce, grant ? group.members : [], async (status) => {
         // When a newer one has come meanwhile, that one is brought.
-        if (group.last === grant) await bringOne(group, grant!, status);
+        if (group.last !== grant || group.brought.get(launchOf(status)) === grant) return;
+        if (await bringOne(group, grant!, status)) group.brought.set(launchOf(status), grant!);
       });
     };
     return (group.bringing = group.bringing.then(bringAll));
   }
 
-  async function bringOne(group: Group, grant: Grant, status: InstanceStatus): Promise<void> {
+  /** False: it has to be tried again. */
+  async function bringOne(group: Group, grant: Grant, status: InstanceStatus): Promise<boolean> {
     const { instance } = status;
     try {
       // An agent that stops what runs beside it must not keep the others waiting.
@@ -125,14 +137,16 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
       );
       if (outcome === "updated") await teller.say("updated", { level: "info", text }, [status]);
       else for (const notice of notices) await tell(group, notice, status);
-      if (notices.some(({ level }) => level === "warning")) return;
+      if (notices.some(({ level }) => level === "warning")) return true;
       if (notices.length === 0) forget(group, instance);
       if (!group.hasTrouble) await forgetAlert(instance);
+      return true;
     } catch (error) {
       const { code, message, hint: next } = toJackinError(error);
-      if (code === "cancelled") return;
+      if (code === "cancelled") return false;
       const text = `${instance} could not be brought the host's login: ${message}`;
       await tell(group, { level: "warning", text, ...(next !== undefined && { next }) }, status);
+      return false;
     }
   }
 

@@ -184,7 +184,13 @@ describe("keeping", () => {
     keep();
     await eventually(() => expect(followers).toHaveLength(1));
     for (const name of ["two", "three"]) await followers[0]!.deliver(grant(name));
-    expect(said("updated")).toEqual([]);
+    const asked = runtime.putAsked.length;
+    await jackin.load({ target: "/w/b" });
+    await eventually(async () =>
+      expect((await jackin.status()).keeper).toMatchObject({ keeps: 2 }),
+    );
+    expect(runtime.putAsked.filter((instance) => instance === "a")).toHaveLength(asked);
+    expect(said("updated").filter(({ instance }) => instance === "a")).toEqual([]);
     expect(said("keeper").filter(({ instance }) => instance === "a")).toMatchObject([
       { text: expect.stringContaining("signed in by itself") },
     ]);

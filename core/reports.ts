@@ -194,6 +194,7 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
 
   /** What was refused is in use no more: the operator has signed in, in the agent or on the host. */
   async function forgetMended(status: InstanceStatus): Promise<void> {
+    if (!status.alert) return;
     const alert = (await readLedger(machine.store, status.instance))?.alert;
     if (alert?.about !== "turn") return;
     const held = heldIn(await lookInto(status));

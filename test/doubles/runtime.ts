@@ -17,6 +17,8 @@ export interface RuntimeDouble extends Runtime {
   readonly stops: string[];
   /** What was put into which running instance. */
   readonly put: [instance: string, file: GrantFile][];
+  /** Who was asked to take files, whatever came of it. */
+  readonly putAsked: string[];
   /** Instances whose files cannot be replaced. */
   readonly putFails: Set<string>;
   /** Instances that answer something else than `put`; they take nothing. */
@@ -41,6 +43,7 @@ export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble
   const starts: StartSpec[] = [];
   const stops: string[] = [];
   const put: [string, GrantFile][] = [];
+  const putAsked: string[] = [];
   const putFails = new Set<string>();
   const putAnswers = new Map<string, "own">();
   const told: [string, string][] = [];
@@ -54,11 +57,13 @@ export function createRuntimeDouble(init: RuntimeDoubleInit = {}): RuntimeDouble
     stops,
     running,
     put,
+    putAsked,
     putFails,
     putAnswers,
     told,
     surroundingsOf,
     async putFiles(instance, files) {
+      putAsked.push(instance);
       if (putFails.has(instance))
         throw new JackinError({ code: "host-failed", message: `${instance} does not take it` });
       const answer = putAnswers.get(instance) ?? "put";
