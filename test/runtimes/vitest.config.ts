@@ -8,6 +8,8 @@ import { portableTests } from "./portable.ts";
 export default defineConfig({
   test: {
     pool: "forks",
+    // Some wait for seconds, on machines that may be busy.
+    testTimeout: 60_000,
     root: new URL("../..", import.meta.url).pathname,
     include: [...portableTests, "test/runtimes/where.test.ts"],
   },
