@@ -2,6 +2,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    // Most of a file's time is waiting; on two processors the default is one file at a time.
+    maxWorkers: 2,
     projects: [
       {
         test: {

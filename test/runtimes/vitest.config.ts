@@ -10,6 +10,7 @@ export default defineConfig({
     pool: "forks",
     // Some wait for seconds, on machines that may be busy.
     testTimeout: 60_000,
+    maxWorkers: 2,
     root: new URL("../..", import.meta.url).pathname,
     include: [...portableTests, "test/runtimes/where.test.ts"],
   },
