@@ -16,3 +16,13 @@ export const federation: readonly string[] = [
   "ANTHROPIC_IDENTITY_TOKEN",
   "ANTHROPIC_IDENTITY_TOKEN_FILE",
 ];
+
+/** The change to an environment that leaves Claude Code its login alone: with another credential in view it looks at that one. */
+export function withoutCredentials(
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, undefined> {
+  const names = Object.keys(env).filter((name) =>
+    /^(ANTHROPIC_|CLAUDE_CODE_OAUTH_|CLAUDE_CODE_USE_)/.test(name),
+  );
+  return Object.fromEntries(names.map((name) => [name, undefined]));
+}

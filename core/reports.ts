@@ -10,7 +10,8 @@ import type {
 import { deliver } from "./deliver.ts";
 import { eachAtMost } from "./each-at-most.ts";
 import { toJackinError } from "./error.ts";
-import type { AuthFailure, FailureCause } from "./failure.ts";
+import { isOfLogin } from "./failure-words.ts";
+import type { AuthFailure } from "./failure.ts";
 import { adviseOn, parseReport } from "./failure.ts";
 import type { HostFiles } from "./host.ts";
 import { readInstance } from "./instances.ts";
@@ -34,9 +35,6 @@ const longestTurn = 60_000;
 const mostSaid = 10;
 /** At a time; each may be a program of the runtime. */
 const atOnce = 8;
-
-/** No other login helps. */
-const noLogin: ReadonlySet<FailureCause> = new Set(["scope", "policy", "quota"]);
 
 export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginContext): Reports {
   const { machine, plugins } = parts;
@@ -161,7 +159,7 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
   async function heal(failure: AuthFailure, status: InstanceStatus): Promise<boolean> {
     const { instance, workspace, role } = status;
     const provider = providerOf(plugins, status.mode);
-    if (!provider?.follow || noLogin.has(failure.cause)) return false;
+    if (!provider?.follow || !isOfLogin(failure.cause)) return false;
     // What cannot be replaced is not to have the host's login renewed: whole copies would die of it.
     if (!(await readInstance(machine.store, instance))?.replaceable) return false;
     const before = await readLedger(machine.store, instance);

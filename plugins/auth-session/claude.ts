@@ -1,6 +1,5 @@
-import { JackinError, throwIfAborted } from "../../core/index.ts";
+import { clause, JackinError, throwIfAborted, withoutCredentials } from "../../core/index.ts";
 import type { ExecResult, PluginContext } from "../../core/index.ts";
-import { clause } from "./login.ts";
 import { name } from "./place.ts";
 import type { LoginPlace } from "./place.ts";
 
@@ -65,11 +64,8 @@ function environment(
   place: LoginPlace,
   env: PluginContext["host"]["env"],
 ): Record<string, string | undefined> {
-  const others = Object.keys(env).filter((key) =>
-    /^(ANTHROPIC_|CLAUDE_CODE_OAUTH_|CLAUDE_CODE_USE_)/.test(key),
-  );
   return {
-    ...Object.fromEntries(others.map((key) => [key, undefined])),
+    ...withoutCredentials(env),
     DISABLE_AUTOUPDATER: "1",
     CLAUDE_CONFIG_DIR: place.config,
     CLAUDE_SECURESTORAGE_CONFIG_DIR: place.folder,

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { JackinError, namePattern, throwIfAborted } from "../../core/index.ts";
+import { JackinError, namePattern, throwIfAborted, toDate } from "../../core/index.ts";
 import type {
   AuthFailure,
   AuthProvider,
@@ -184,9 +184,4 @@ function recover({ cause, instance }: AuthFailure): Notice | undefined {
     text: `the jackin session of ${instance} ${why}; once it is signed in again, all its agents go on`,
     next: "jackin auth login   (with --account NAME, if the session has a name)",
   };
-}
-
-/** e.g. `2026-11-25 12:00 UTC` */
-function toDate(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

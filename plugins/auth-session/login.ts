@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { JackinError, throwIfAborted, toCredential } from "../../core/index.ts";
+import { clause, JackinError, throwIfAborted, toCredential } from "../../core/index.ts";
 import type { PluginContext } from "../../core/index.ts";
 import type { LoginPlace } from "./place.ts";
 
@@ -108,9 +108,4 @@ async function readAccount(
   // A private account's organization is "<email>'s Organization" and says nothing more.
   const says = organizationName && !organizationName.includes(emailAddress);
   return { name: says ? `${emailAddress} (${organizationName})` : emailAddress, uuid: accountUuid };
-}
-
-/** An error's message as a part of a sentence. */
-export function clause(error: JackinError): string {
-  return error.message.replaceAll(/\s*\n\s*/g, " ").replace(/\.$/, "");
 }

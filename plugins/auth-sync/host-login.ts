@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { JackinError, throwIfAborted, toCredential } from "../../core/index.ts";
+import { clause, JackinError, throwIfAborted, toCredential } from "../../core/index.ts";
 import type { Credential, PluginContext, Secret } from "../../core/index.ts";
 import { quoted } from "./login-place.ts";
 import type { LoginPlace } from "./login-place.ts";
@@ -145,11 +145,6 @@ async function judge(
 function believable(expiresAt: number | null | undefined, now: number): number | undefined {
   if (typeof expiresAt !== "number" || !Number.isSafeInteger(expiresAt)) return undefined;
   return expiresAt < 0 || expiresAt > now + 400 * 24 * 3_600_000 ? undefined : expiresAt;
-}
-
-/** An error's message as a part of a sentence. */
-export function clause(error: JackinError): string {
-  return error.message.replaceAll(/\s*\n\s*/g, " ").replace(/\.$/, "");
 }
 
 async function shortHash(path: string): Promise<string> {

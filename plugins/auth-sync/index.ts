@@ -1,11 +1,11 @@
 import * as v from "valibot";
-import { throwIfAborted } from "../../core/index.ts";
+import { throwIfAborted, toDate } from "../../core/index.ts";
 import type { AuthProvider, Grant, Health, HealthRequest, Notice } from "../../core/index.ts";
 import { followLogin } from "./follow.ts";
 import { readHostLogin } from "./host-login.ts";
 import type { HostLogin } from "./host-login.ts";
 import { credentialsFile, findLogin } from "./login-place.ts";
-import { readFreshLogin, runsOut, toDate } from "./renew.ts";
+import { readFreshLogin, runsOut } from "./renew.ts";
 import { recover } from "./recover.ts";
 import { isOf, noticeSharers, readAccount } from "./sharing.ts";
 

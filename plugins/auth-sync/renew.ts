@@ -1,6 +1,12 @@
-import { JackinError, throwIfAborted } from "../../core/index.ts";
+import {
+  clause,
+  JackinError,
+  throwIfAborted,
+  toDate,
+  withoutCredentials,
+} from "../../core/index.ts";
 import type { Notice, PluginContext } from "../../core/index.ts";
-import { clause, readHostLogin } from "./host-login.ts";
+import { readHostLogin } from "./host-login.ts";
 import type { HostLogin } from "./host-login.ts";
 import type { LoginPlace } from "./login-place.ts";
 
@@ -40,11 +46,6 @@ export function runsOut(
   return (
     login.state === "usable" && login.expiresAt !== undefined && login.expiresAt < now + margin
   );
-}
-
-/** e.g. `2026-11-25 12:00 UTC` */
-export function toDate(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
 /** Why the host's own claude did not renew it, where nothing failed. */
@@ -122,11 +123,8 @@ function renewEnv(
   place: LoginPlace,
   env: PluginContext["host"]["env"],
 ): Record<string, string | undefined> {
-  const others = Object.keys(env).filter((name) =>
-    /^(ANTHROPIC_|CLAUDE_CODE_OAUTH_|CLAUDE_CODE_USE_)/.test(name),
-  );
   return {
-    ...Object.fromEntries(others.map((name) => [name, undefined])),
+    ...withoutCredentials(env),
     DISABLE_AUTOUPDATER: "1",
     ...(place.named && {
       CLAUDE_CONFIG_DIR: place.configDir,

@@ -1,7 +1,8 @@
+import { toDate } from "../../core/index.ts";
 import type { FollowRequest, PluginContext } from "../../core/index.ts";
 import type { HostLogin } from "./host-login.ts";
 import type { LoginPlace } from "./login-place.ts";
-import { askToRenew, leftAlone, toDate } from "./renew.ts";
+import { askToRenew, leftAlone } from "./renew.ts";
 
 const minute = 60_000;
 /** Of its life left, in ms: from here on somebody should renew it. */
