@@ -24,7 +24,8 @@ export interface PluginContext {
 
 /** Something the operator should know. `next` is the one command, or the one act, that helps. */
 export interface Notice {
-  readonly level: "info" | "warning";
+  /** `urgent`: a warning about what is to break within days, or is broken. */
+  readonly level: "info" | "warning" | "urgent";
   readonly text: string;
   readonly next?: string;
 }
@@ -87,10 +88,20 @@ export interface SignInRequest extends HealthRequest {
 
 export interface GrantRequest extends HealthRequest {
   readonly instance: string;
-  /** The resolved token and where it came from; always there when `needsToken`. */
-  readonly token?: { readonly value: Secret; readonly source: string };
+  /** Always there when `needsToken`. */
+  readonly token?: GrantedToken;
   /** Other instances that run or start now. */
   readonly others: readonly Sharer[];
+}
+
+/** The resolved token, and what is known of it. */
+export interface GrantedToken {
+  readonly value: Secret;
+  /** Where it came from, as a person would say it. */
+  readonly source: string;
+  readonly account?: string;
+  /** ms since the epoch; estimated, since a token does not tell */
+  readonly expiresAt?: number;
 }
 
 export interface Sharer {
@@ -148,6 +159,36 @@ export interface SecretResolver {
     ctx: PluginContext,
   ): Promise<{ readonly store: string; readonly text: string }>;
   health?(ctx: PluginContext): Promise<Health>;
+  /** Where a secret could be put now, the most fitting first; without it the backend only reads. */
+  places?(ctx: PluginContext): Promise<readonly StorePlace[]>;
+  /** Puts a secret there. When it throws, or is cancelled, all is as it was. */
+  write?(request: WriteRequest, ctx: PluginContext): Promise<Written>;
+  /** Removes what `write` has made; `foreign`: it was made by somebody else, and is left alone. */
+  remove?(reference: string, ctx: PluginContext): Promise<"removed" | "absent" | "foreign">;
+}
+
+export interface StorePlace {
+  /** What `WriteRequest.place` takes, e.g. `op://Private` or `keychain`. */
+  readonly place: string;
+  /** As a person would say it, e.g. `1Password, vault Private`. */
+  readonly text: string;
+  /** Why nothing can be put there now. */
+  readonly error?: JackinError;
+}
+
+export interface WriteRequest {
+  /** The scheme alone (the backend chooses), the beginning of a reference (`op://Private`), or a whole one, whose value is replaced. */
+  readonly place: string;
+  /** What a person finds it by again, one line, e.g. `Claude Code token of my-app`. */
+  readonly title: string;
+  readonly value: Secret;
+}
+
+export interface Written {
+  /** Reads it again; by ids where names may change. */
+  readonly reference: string;
+  /** Takes the write back: what it made is gone, what it replaced is there again. */
+  undo(ctx: PluginContext): Promise<void>;
 }
 
 /** Absence is an answer: the place is there to be asked and holds nothing. */

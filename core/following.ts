@@ -96,7 +96,7 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
             await bring(group);
           },
           tell(notice) {
-            if (notice.level === "warning") group.hasTrouble = true;
+            if (notice.level !== "info") group.hasTrouble = true;
             group.bringing = group.bringing.then(() => tell(group, notice));
           },
         },
@@ -137,7 +137,7 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
       );
       if (outcome === "updated") await teller.say("updated", { level: "info", text }, [status]);
       else for (const notice of notices) await tell(group, notice, status);
-      if (notices.some(({ level }) => level === "warning")) return true;
+      if (notices.some(({ level }) => level !== "info")) return true;
       if (notices.length === 0) forget(group, instance);
       if (!group.hasTrouble) await forgetAlert(instance);
       return true;
@@ -154,14 +154,14 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
     if (group.told.has(notice.text)) return;
     group.told.set(notice.text, one?.instance);
     const members = one ? [one] : group.members;
-    if (notice.level === "warning") {
+    if (notice.level !== "info") {
       const { text, next } = notice;
       const at = machine.host.clock.now();
       const alert = { at, text, about: "login" as const, ...(next !== undefined && { next }) };
       for (const { instance } of members)
         await writeAlert(machine.store, instance, alert).catch(() => undefined);
     }
-    await teller.say(notice.level === "warning" ? "warning" : "keeper", notice, members);
+    await teller.say(notice.level !== "info" ? "warning" : "keeper", notice, members);
   }
 
   async function forgetAlert(instance: string): Promise<void> {

@@ -8,6 +8,16 @@ export interface Host {
   readonly clock: { now(): number };
   readonly files?: HostFiles;
   readonly exec?: HostExec;
+  /** Runs a program in a terminal of its own that nobody sees. Throws `host-failed` when it cannot be started. */
+  readonly pty?: (
+    command: string,
+    args: readonly string[],
+    options: PtyOptions,
+  ) => Promise<HiddenTerminal>;
+  /** Where this machine keeps passwords for its operator. */
+  readonly keychain?: Keychain;
+  /** Shows a page in the operator's browser; false where there is none, e.g. over ssh. */
+  readonly browse?: (url: string) => Promise<boolean>;
   /** Who runs this code, so that a later command can tell a launch that goes on from one that was killed. */
   readonly process?: { readonly id: string; isAlive(id: string): Promise<boolean> };
   /** Shows a notification on the operator's desktop; nothing where there is none. No secrets. */
@@ -97,6 +107,39 @@ export interface ExecResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+export interface PtyOptions {
+  readonly columns: number;
+  readonly rows: number;
+  /** Added to the host's environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  readonly signal: AbortSignal;
+}
+
+/** Disposing ends the program and all that it started, waits for that, and wipes the screen from memory. */
+export interface HiddenTerminal extends AsyncDisposable {
+  /** What it shows now: the text of each row, without the spaces at its end. */
+  screen(): readonly string[];
+  /** Types; what has to be a key press of its own takes a call of its own. */
+  write(text: string): void;
+  /** Resolves at the next change of the screen after the last call of `screen`, and when the program has ended. */
+  changed(): Promise<void>;
+  /** Undefined while the program runs. */
+  readonly code: number | undefined;
+}
+
+/** Each method throws `host-failed` when the keychain is not there, is locked, or refuses. */
+export interface Keychain {
+  /** As people here call it: `macOS Keychain`, `Secret Service`, `Windows Credential Manager`. */
+  readonly name: string;
+  /** Throws when it cannot be used now; asks nobody for a password. */
+  probe(signal: AbortSignal): Promise<void>;
+  read(service: string, account: string, signal: AbortSignal): Promise<string | undefined>;
+  write(service: string, account: string, value: string, signal: AbortSignal): Promise<void>;
+  /** False: nothing was there. */
+  remove(service: string, account: string, signal: AbortSignal): Promise<boolean>;
 }
 
 /** Where jackin keeps what it knows; an unstorage `Storage` fits. No secret is ever put in it. */

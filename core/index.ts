@@ -46,7 +46,15 @@ export type { Bell } from "./bell.ts";
 export { bearsOnSignIn, toSettingsLayer } from "./settings-layer.ts";
 export type { SettingsLayer } from "./settings-layer.ts";
 export { createJackin } from "./jackin.ts";
-export type { CallOptions, Jackin, JackinOptions, Printed, PrintOptions } from "./jackin.ts";
+export type {
+  CallOptions,
+  ConfigChange,
+  EditConfig,
+  Jackin,
+  JackinOptions,
+  Printed,
+  PrintOptions,
+} from "./jackin.ts";
 export { outranking, withoutCredentials } from "./outranking.ts";
 export type { EventKind, JackinEvent, Journal } from "./journal.ts";
 export type { LaunchRequest } from "./launch.ts";
@@ -65,6 +73,23 @@ export { createRedactor, createSecret } from "./secret.ts";
 export type { Redactor, Secret } from "./secret.ts";
 export type { Launched, LoadedConfig } from "./start.ts";
 export { tokenVariable } from "./token.ts";
+export type { Capture, CaptureState } from "./token-capture.ts";
+export type { TokenEntry, TokenScope } from "./token-ledger.ts";
+export { toPastedToken, toToken, usualToken } from "./token-text.ts";
+export type { TokenText } from "./token-text.ts";
+export type {
+  Brought,
+  Installed,
+  InstallRequest,
+  ProbeOptions,
+  Released,
+  ReleaseRequest,
+  Retired,
+  TokenPlace,
+  TokenReport,
+  Tokens,
+  TokenStatus,
+} from "./tokens.ts";
 export { within } from "./within.ts";
 export type { Limit } from "./within.ts";
 export { clause, toDate } from "./wording.ts";

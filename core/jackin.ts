@@ -1,3 +1,4 @@
+import type { Config } from "./config.ts";
 import type { Plugin, PluginContext } from "./contracts.ts";
 import type { Host, StateStore } from "./host.ts";
 import { keeperStatus, lockKeeping } from "./claim.ts";
@@ -35,6 +36,23 @@ export interface JackinOptions {
   readonly journal?: Journal;
   /** Starts `keep` in a process that outlives this one; returns once it was started. Without it agents are kept only while somebody calls `keep`. */
   readonly startKeeper?: () => Promise<void>;
+  /** How the configuration is changed; without it tokens can be looked at and not set up. */
+  readonly editConfig?: EditConfig;
+}
+
+/**
+ * Writes what `decide` wants, all at once or not at all; it may be asked again when somebody else writes meanwhile. Throws
+ * `config-busy` and `config-invalid`.
+ */
+export type EditConfig = (
+  decide: (config: Config) => readonly ConfigChange[],
+  call: CallOptions,
+) => Promise<void>;
+
+export interface ConfigChange {
+  readonly path: readonly string[];
+  /** Undefined: the key goes. */
+  readonly value?: string | undefined;
 }
 
 /** What the caller of an operation brings: a way to stop it and a place to say what is going on. */

@@ -3,7 +3,7 @@ export interface JackinEvent {
   /** ms since the epoch */
   readonly at: number;
   readonly kind: EventKind;
-  readonly level: "info" | "warning";
+  readonly level: "info" | "warning" | "urgent";
   readonly instance?: string;
   readonly text: string;
   /** The one command, or the one act, that helps. */

@@ -60,6 +60,6 @@ async function refreshOne(
   if (!provider || provider.needsToken || !runtime.putFiles) return kept();
   const options = modeOptions(scopesOf(config, { workspace, role }), provider);
   const grant = await provider.grant({ instance, options, others: others.map(toSharer) }, ctx);
-  if (!grant.replaceable) return kept(grant.notices.filter(({ level }) => level === "warning"));
+  if (!grant.replaceable) return kept(grant.notices.filter(({ level }) => level !== "info"));
   return await deliver(machine, instance, grant, { again: true }, ctx);
 }

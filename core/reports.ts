@@ -144,7 +144,7 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
     const notice = adviseOn(failure, providerOf(plugins, status.mode), surroundings);
     const { text, next } = notice;
     // Nothing of the login is to be mended: a limit of the account ends by itself.
-    if (notice.level === "warning")
+    if (notice.level !== "info")
       await writeAlert(machine.store, instance, {
         at: failure.at,
         text,

@@ -44,7 +44,7 @@ export function createTeller({ machine, journal }: KeeperParts, ctx: PluginConte
           : instances.map(({ instance }) => ({ ...event, instance }));
       // Telling never keeps from keeping.
       for (const each of events) await journal?.write(each).catch(() => undefined);
-      if (level !== "warning" && kind !== "healed") return;
+      if (level === "info" && kind !== "healed") return;
       // What to do comes first: a terminal cuts a long line off.
       const act = next === undefined ? "" : ` → ${next.split("\n")[0]}`;
       const line = `jackin${act}: ${text}`;
@@ -56,7 +56,7 @@ export function createTeller({ machine, journal }: KeeperParts, ctx: PluginConte
         }
       });
       shownAt = shownAt.filter((at) => Math.abs(event.at - at) < 60_000);
-      if (level !== "warning" || shownAt.length >= mostShown) return;
+      if (level === "info" || shownAt.length >= mostShown) return;
       shownAt = [...shownAt, event.at];
       await host.notify?.("jackin", line).catch(() => undefined);
     },

@@ -162,7 +162,7 @@ function eventLines(
   const isNamed = instance === undefined || /^[ :]/.test(text.slice(instance.length));
   const who = isNamed && text.startsWith(instance ?? "") ? "" : `${harmless(instance ?? "")}: `;
   return [
-    `${paint("dim", time)}  ${level === "warning" ? paint("yellow", word) : word} ${who}${first}`,
+    `${paint("dim", time)}  ${level !== "info" ? paint("yellow", word) : word} ${who}${first}`,
     ...rest.map((line) => `    ${line}`),
     ...nextLines(next && harmless(next), "    "),
   ];

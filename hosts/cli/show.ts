@@ -49,9 +49,9 @@ export function nextLines(next: string | undefined, indent = ""): string[] {
 
 export function noticeLines(notices: readonly Notice[], paint: Paint): string[] {
   return notices.flatMap(({ level, text, next }) => [
-    level === "warning"
-      ? `${paint("yellow", "warning:")} ${harmless(text)}`
-      : `note: ${harmless(text)}`,
+    level === "info"
+      ? `note: ${harmless(text)}`
+      : `${paint(level === "urgent" ? "red" : "yellow", "warning:")} ${harmless(text)}`,
     ...nextLines(next && harmless(next), "  "),
   ]);
 }

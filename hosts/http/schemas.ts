@@ -97,7 +97,7 @@ export const instanceStatus = v.pipe(
 
 const notice = v.pipe(
   v.object({
-    level: v.picklist(["info", "warning"]),
+    level: v.picklist(["info", "warning", "urgent"]),
     text: v.string(),
     next: v.exactOptional(v.string()),
   }),
@@ -154,7 +154,7 @@ export const event = v.pipe(
   v.object({
     at: milliseconds,
     kind: v.picklist(["started", "stopped", "updated", "warning", "refused", "healed", "keeper"]),
-    level: v.picklist(["info", "warning"]),
+    level: v.picklist(["info", "warning", "urgent"]),
     instance: v.exactOptional(v.string()),
     text: v.string(),
     next: v.exactOptional(v.string()),

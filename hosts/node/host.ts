@@ -18,7 +18,8 @@ export interface NodeHostOptions {
   readonly command?: string;
 }
 
-export type NodeHost = Required<Host> & { readonly files: Required<HostFiles> };
+export type NodeHost = Required<Omit<Host, "pty" | "keychain" | "browse">> &
+  Pick<Host, "pty" | "keychain" | "browse"> & { readonly files: Required<HostFiles> };
 
 /** This machine, on Node, Deno and Bun. Nothing is touched until it is used. */
 export function createNodeHost(options: NodeHostOptions = {}): NodeHost {

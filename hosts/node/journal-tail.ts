@@ -15,7 +15,7 @@ const kinds: readonly EventKind[] = [
 const eventSchema = v.object({
   at: v.number(),
   kind: v.picklist(kinds),
-  level: v.picklist(["info", "warning"]),
+  level: v.picklist(["info", "warning", "urgent"]),
   instance: v.exactOptional(v.string()),
   text: v.string(),
   next: v.exactOptional(v.string()),
