@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { JackinError, SecretAnswer, SecretResolver } from "../../core/index.ts";
 import { createContextDouble, createHostDouble } from "../doubles/host.ts";
 import type { HostDouble } from "../doubles/host.ts";
+import { testSecretWriter } from "./secret-writer.ts";
+import type { WritingMachine } from "./secret-writer.ts";
 import { visible } from "./visible.ts";
 
 export interface SecretSuite {
@@ -15,6 +17,8 @@ export interface SecretSuite {
   readonly absent?: string;
   /** A reference of its scheme that cannot be right. */
   readonly malformed: string;
+  /** Of a backend that writes: a machine in whose store jackin has put nothing yet. Each test has one of its own. */
+  readonly writes?: () => WritingMachine | Promise<WritingMachine>;
 }
 
 const batchSize = 50;
@@ -116,6 +120,9 @@ export function testSecretResolver(name: string, suite: SecretSuite): void {
       expect(host.changes).toEqual([]);
     });
   });
+
+  const { writes } = suite;
+  if (writes) testSecretWriter(name, { ...suite, machine: writes });
 
   async function ask(references: readonly string[]) {
     const host = suite.host?.() ?? createHostDouble();
