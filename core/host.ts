@@ -91,6 +91,8 @@ export interface ExecOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  /** Hands `stdin` over through a pipe of the system's: what a host gives otherwise, some programs take for no input. */
+  readonly stdinPipe?: boolean;
   /** Gives the child the terminal; stdout and stderr come back empty. `output` gives it only stdout and stderr. */
   readonly inherit?: "terminal" | "output";
   /** In a session of its own: neither a key nor the end of the terminal reaches it, and it goes on when this process ends. */

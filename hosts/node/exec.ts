@@ -8,6 +8,7 @@ import { cancelled, JackinError } from "../../core/index.ts";
 import type { ExecOptions, ExecResult, HostExec } from "../../core/index.ts";
 import { systemCode } from "./host-error.ts";
 import { findProgram } from "./program.ts";
+import { throughPipe } from "./through-pipe.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -27,9 +28,12 @@ export function createExec(hostEnv: Environment): HostExec {
     refuseNul(command, args, env);
     const program = await findProgram(command, env["PATH"]);
     await checkFolder(command, options.cwd);
+    const started = options.stdinPipe
+      ? await throughPipe(program, args, env["PATH"])
+      : { program, args };
     // A signal that has fired by now tells nobody any more.
     if (options.signal?.aborted) throw cancelled(options.signal.reason);
-    return await run(command, program, args, env, options);
+    return await run(command, started.program, started.args, env, options);
   };
 }
 

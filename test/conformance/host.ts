@@ -297,6 +297,44 @@ export function testHost(name: string, makeHost: () => Host | Promise<Host>): vo
       expect(code).toBe(0);
     });
 
+    it("gives it input through a pipe where that is asked for, and leaves nothing of it behind", async () => {
+      await host.files.makeFolder(folder);
+      const run = (script: string, stdin: string, options = {}) =>
+        host.exec("sh", ["-c", script, "sh", "a  b", "$HOME"], {
+          stdin,
+          stdinPipe: true,
+          env: { TMPDIR: folder },
+          ...options,
+        });
+      const long = "0123456789".repeat(500_000);
+      const { code, stdout } = await run(`test -p /dev/stdin && wc -c && echo "$@"; exit 3`, long, {
+        maxBytes: 1000,
+      });
+      expect([code, stdout.trim()]).toEqual([3, "5000000\na  b $HOME"]);
+      expect((await run("cat", "")).stdout).toBe("");
+      expect((await run("true", long)).code).toBe(0);
+      await expect(
+        host.exec("no-such-program", [], { stdin: "", stdinPipe: true }),
+      ).rejects.toMatchObject({ cause: { code: "ENOENT" } });
+      expect(await host.files.list(folder)).toEqual([]);
+    });
+
+    it("stops one that reads through a pipe when it is cancelled", async () => {
+      const stop = new AbortController();
+      const pids: string[] = [];
+      const run = host.exec("sh", ["-c", "echo $$; exec sleep 600"], {
+        stdin: "x".repeat(500_000),
+        stdinPipe: true,
+        signal: stop.signal,
+        onLine(pid) {
+          pids.push(pid);
+          stop.abort();
+        },
+      });
+      await expect(run).rejects.toMatchObject({ code: "cancelled" });
+      expect((await sh(`kill -0 "$1"`, pids[0]!)).code).not.toBe(0);
+    });
+
     it("runs it in a folder", async () => {
       expect((await host.exec("pwd", ["-P"], { cwd: "/" })).stdout).toBe("/\n");
       await expect(host.exec("pwd", [], { cwd: at("nowhere") })).rejects.toMatchObject(
