@@ -1,6 +1,7 @@
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import type { Host, HostFiles } from "../../core/index.ts";
+import { createBrowse } from "./browse.ts";
 import { createExec } from "./exec.ts";
 import { createFiles, expandHome } from "./files.ts";
 import { createLock } from "./lock.ts";
@@ -35,6 +36,7 @@ export function createNodeHost(options: NodeHostOptions = {}): NodeHost {
     clock: { now: () => Date.now() },
     files,
     exec,
+    browse: createBrowse(env, process.platform),
     process: createProcess(),
     notify: createNotify(exec, env),
     lock: createLock(files, options.command ?? "jackin"),
