@@ -3,6 +3,7 @@ import type { AuthProvider, Notice } from "./contracts.ts";
 import { migrate } from "./migrate.ts";
 import { didYouMean, nearest } from "./nearest.ts";
 import type { EnvValue } from "./reference.ts";
+import type { TokenScope } from "./token-ledger.ts";
 
 /** What one scope may say. Every key is decided on its own. */
 export interface Scope {
@@ -273,13 +274,16 @@ function* crossProblems(config: Config): Generator<ConfigProblem> {
   }
 }
 
-function* allScopes(config: Config): Generator<{ path: readonly string[]; scope: Scope }> {
-  yield { path: [], scope: config };
+/** Every scope that has a table, by what it is for and where it stands. */
+export function* allScopes(
+  config: Config,
+): Generator<{ path: readonly string[]; of: TokenScope; scope: Scope }> {
+  yield { path: [], of: {}, scope: config };
   for (const [role, scope] of Object.entries(config.roles ?? {}))
-    yield { path: ["roles", role], scope };
-  for (const [name, workspace] of Object.entries(config.workspaces ?? {})) {
-    yield { path: ["workspaces", name], scope: workspace };
-    for (const [role, scope] of Object.entries(workspace.roles ?? {}))
-      yield { path: ["workspaces", name, "roles", role], scope };
+    yield { path: ["roles", role], of: { role }, scope };
+  for (const [workspace, scope] of Object.entries(config.workspaces ?? {})) {
+    yield { path: ["workspaces", workspace], of: { workspace }, scope };
+    for (const [role, own] of Object.entries(scope.roles ?? {}))
+      yield { path: ["workspaces", workspace, "roles", role], of: { workspace, role }, scope: own };
   }
 }

@@ -15,15 +15,24 @@ export interface Refreshed {
   readonly notices: readonly Notice[];
 }
 
+export interface DeliverOptions {
+  /** Also when the ledger says that it is there. */
+  readonly again: boolean;
+  /** What the agent has then, to be read after `has`. */
+  readonly what?: string;
+  /** Another account's may take its place, because the operator has asked for that very one. */
+  readonly anyAccount?: boolean;
+}
+
 /**
- * Puts a grant's files under a running agent. Only what may be replaced is, never by another account's, and never what the
- * agent has signed in with by itself. `again` puts them there also when the ledger says that they are there.
+ * Puts a grant's files under a running agent. Only what may be replaced is, as a rule never by another account's, and never
+ * what the agent has signed in with by itself.
  */
 export async function deliver(
   machine: Machine,
   instance: string,
   grant: Grant,
-  { again }: { readonly again: boolean },
+  { again, what = "the login that the host has now", anyAccount = false }: DeliverOptions,
   ctx: PluginContext,
 ): Promise<Refreshed> {
   const { store, host } = machine;
@@ -38,7 +47,7 @@ export async function deliver(
   if (!record?.replaceable || !runtime?.putFiles)
     return kept("it has what its launch gave it; a new launch brings more");
   const before = await readLedger(store, instance);
-  const account = record.account ?? before?.account;
+  const account = anyAccount ? undefined : (record.account ?? before?.account);
   if (account !== undefined && grant.account !== account) {
     const text = `it is signed in as ${account}, the host as ${grant.account ?? "somebody else"}`;
     const next = `jackin eject ${instance}, then load it again`;
@@ -47,7 +56,7 @@ export async function deliver(
   const entry = await entryOf(grant, host.clock.now());
   const { expiresAt } = grant;
   const had = before?.access !== undefined && before.access === entry.access ? before : undefined;
-  if (had && !again) return { ...kept("it has the login that the host has now"), expiresAt };
+  if (had && !again) return { ...kept(`it has ${what}`), expiresAt };
   if ((await runtime.putFiles(instance, grant.files, ctx)) === "own") {
     const text = "it has signed in by itself meanwhile, and keeps that login";
     return kept(text, [{ level: "info", text: `${instance}: ${text}` }]);
@@ -62,6 +71,5 @@ export async function deliver(
     ...(previous !== undefined && { previous }),
   });
   const { notices } = grant;
-  const text = "has the login that the host has now";
-  return { instance, outcome: "updated", text, expiresAt, notices };
+  return { instance, outcome: "updated", text: `has ${what}`, expiresAt, notices };
 }

@@ -1,10 +1,12 @@
 /** How what a running agent holds compares with what its mode has to give now. Told by fingerprints alone. */
 import type { Health, Surroundings } from "./contracts.ts";
-import type { Credential } from "./credential.ts";
+import type { Credential, Fingerprint } from "./credential.ts";
 import { explain } from "./explain.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import type { InstanceStatus } from "./roster.ts";
 import { tokenVariable } from "./token.ts";
+import { tokenCommand } from "./token-expiry.ts";
+import type { TokenEntry, TokenScope } from "./token-ledger.ts";
 
 export type DriftState =
   /** It has what it should have now. */
@@ -39,6 +41,15 @@ export interface DriftQuestion {
   readonly ledger: LedgerEntry | undefined;
   /** Of its mode, with its options. */
   readonly health: Health | undefined;
+  /** Of mode token: what is known of the token that a launch would take now. */
+  readonly token?: {
+    readonly reference: string;
+    /** The scope that names it. */
+    readonly of: TokenScope;
+    readonly entry?: TokenEntry | undefined;
+  };
+  /** Its token was given as a login, which can be replaced, and not in a variable. */
+  readonly asFile?: boolean | undefined;
   readonly now: number;
 }
 
@@ -50,12 +61,12 @@ export function toDrift(question: DriftQuestion): Drift {
 }
 
 function judge(question: DriftQuestion): Found {
-  const { status, surroundings, health } = question;
+  const { status, surroundings, health, asFile } = question;
   const { instance, mode } = status;
   const explaining = `jackin auth explain ${instance}`;
   if (!surroundings)
     return { state: "unknown", text: "its runtime does not show what it holds", next: explaining };
-  const sources = explain(surroundings, { mode, instance, now: question.now });
+  const sources = explain(surroundings, { mode, instance, now: question.now, asFile });
   const winner = sources.find((source) => source.state === "wins");
   if (winner?.outranks)
     return {
@@ -63,9 +74,11 @@ function judge(question: DriftQuestion): Found {
       text: `shadowed by ${winner.source} (${winner.where})`,
       next: explaining,
     };
-  if (mode === "token" && winner?.source === tokenVariable)
-    return { state: "fresh", text: "has the token that its launch gave it" };
   const held = surroundings.credential;
+  if (mode === "token") {
+    if (winner?.source === tokenVariable) return compareToken(question, question.ledger?.token);
+    if (asFile && held.state === "access") return compareToken(question, held.access);
+  }
   switch (held.state) {
     case "none":
       return {
@@ -88,6 +101,37 @@ function judge(question: DriftQuestion): Found {
     case "access":
       return compare(question, held, health?.credential);
   }
+}
+
+/** No backend is asked: jackin's own notes tell whether there is another one by now. */
+function compareToken(question: DriftQuestion, held: Fingerprint | undefined): Found {
+  const { status, ledger, token, asFile, now } = question;
+  const { expiresAt } = ledger ?? {};
+  const until = expiresAt !== undefined && { expiresAt };
+  const noted = token?.entry;
+  const isSame = held !== undefined && held === noted?.fingerprint;
+  const isMoved = token && status.token !== undefined && status.token !== token.reference;
+  // What was stored by hand since is not in the notes, and an agent that was started with it is not behind.
+  const notedAt = noted?.provenAt ?? noted?.createdAt ?? 0;
+  const isRenewed = noted && held !== undefined && notedAt > (ledger?.at ?? 0);
+  if (!isSame && (isMoved || isRenewed))
+    return {
+      state: "behind",
+      text: "behind: its launch would take another token now",
+      next: renewed(question),
+      ...until,
+    };
+  if (asFile && held !== ledger?.access)
+    return {
+      state: "behind",
+      text: "behind: holds another token than it was given last",
+      next: renewed(question),
+      ...until,
+    };
+  const text = `has the token that ${asFile ? "it was given last" : "its launch gave it"}`;
+  if (expiresAt === undefined || expiresAt > now) return { state: "fresh", text, ...until };
+  const next = tokenCommand("rotate", token?.of ?? {});
+  return { state: "expired", text: `expired, by estimate; ${text}`, next, ...until };
 }
 
 type Holding = Extract<Credential, { readonly access: string }>;
@@ -143,10 +187,10 @@ function ownText(mode: string): string {
     : "has a login of its own, which renews itself";
 }
 
-function renewed({ status, health, ledger }: DriftQuestion): string {
+function renewed({ status, health, ledger, asFile }: DriftQuestion): string {
   if (health?.state === "bad" && health.next !== undefined) return health.next;
   const { instance } = status;
-  return ledger?.refresh === undefined && status.mode === "sync"
+  return ledger?.refresh === undefined && (status.mode === "sync" || asFile)
     ? `jackin auth sync ${instance}`
     : `jackin eject ${instance}, then load it again`;
 }

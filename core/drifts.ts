@@ -5,12 +5,16 @@ import type { Drift } from "./drift.ts";
 import { toDrift } from "./drift.ts";
 import { eachAtMost } from "./each-at-most.ts";
 import { throwIfAborted } from "./error.ts";
+import { readInstance } from "./instances.ts";
 import { readLedger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
 import { runtimeOf } from "./machine.ts";
 import type { InstanceStatus } from "./roster.ts";
 import { modeOptions, scopesOf } from "./scope.ts";
 import { providerOf } from "./teller.ts";
+import { findToken } from "./token.ts";
+import { readTokenEntry } from "./token-ledger.ts";
+import { toReference } from "./token-use.ts";
 import { within } from "./within.ts";
 
 /** ms; for one agent */
@@ -32,11 +36,27 @@ export async function lookAtDrift(
     ).catch(() => throwIfAborted(ctx.signal));
     const ledger = await readLedger(machine.store, instance);
     const now = machine.host.clock.now();
-    const health = await healthOf(status);
-    const question = { status, ledger, health, now, surroundings: surroundings ?? undefined };
+    const question = {
+      status,
+      ledger,
+      health: await healthOf(status),
+      now,
+      surroundings: surroundings ?? undefined,
+      ...(await tokenOf(status)),
+    };
     drifts.set(instance, toDrift(question));
   });
   return running.flatMap(({ instance }) => drifts.get(instance) ?? []);
+
+  async function tokenOf({ instance, mode, workspace, role }: InstanceStatus) {
+    if (!providerOf(plugins, mode)?.needsToken) return {};
+    const asFile = (await readInstance(machine.store, instance))?.replaceable;
+    const { wanted, of = {} } = findToken(scopesOf(config, { workspace, role }));
+    if (!wanted) return { asFile };
+    const reference = toReference(wanted.value);
+    const entry = await readTokenEntry(machine.store, reference);
+    return { asFile, token: { reference, of, entry } };
+  }
 
   /** Asked once for all agents with the same options. */
   function healthOf({ mode, workspace, role }: InstanceStatus): Promise<Health | undefined> {

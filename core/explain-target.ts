@@ -7,6 +7,7 @@ import { JackinError, toJackinError } from "./error.ts";
 import type { ExplainOptions, Source } from "./explain.ts";
 import { explain } from "./explain.ts";
 import type { HostFiles } from "./host.ts";
+import { readInstance } from "./instances.ts";
 import { planLaunch } from "./launch.ts";
 import type { LaunchPlan, LaunchRequest } from "./launch.ts";
 import type { Machine } from "./machine.ts";
@@ -89,6 +90,7 @@ async function lookInto(
   const sources = explain(surroundings, {
     ...optionsOf(machine, instance, config, { workspace, role }),
     mode,
+    asFile: (await readInstance(machine.store, instance))?.replaceable,
   });
   return { instance, workspace, role, workdir, mode, account, isRunning: true, sources };
 }
@@ -113,17 +115,24 @@ async function lookAhead(
     ...optionsOf(machine, instance, undefined, { workspace, role }, scopes),
     mode,
     isNext: true,
+    asFile: isAsFile(plan),
     ...(await forwardedBy(provider, plan, ctx)),
   });
   return { instance, workspace, role, workdir, mode, isRunning: false, sources };
 }
 
 /** Names of the configured variables; what the values are is asked at a launch only. */
-function namesOf({ scopes, provider }: LaunchPlan): readonly string[] {
+function namesOf(plan: LaunchPlan): readonly string[] {
+  const { scopes, provider } = plan;
   const set = mergeEnv(scopes).flatMap(({ key, value }) =>
     bearsOnSignIn(key) && key !== tokenVariable && value !== "" ? [key] : [],
   );
-  return provider.needsToken && findToken(scopes).wanted ? [...set, tokenVariable] : set;
+  const isVariable = provider.needsToken && !isAsFile(plan) && findToken(scopes).wanted;
+  return isVariable ? [...set, tokenVariable] : set;
+}
+
+function isAsFile({ provider, options }: LaunchPlan): boolean {
+  return provider.needsToken === true && options["deliver"] === "file";
 }
 
 async function settingsOf(
@@ -174,9 +183,12 @@ async function readSafely(
 
 async function forwardedBy(
   provider: AuthProvider,
-  { scopes }: LaunchPlan,
+  plan: LaunchPlan,
   ctx: PluginContext,
 ): Promise<Pick<ExplainOptions, "forwarded">> {
+  const { scopes } = plan;
+  if (isAsFile(plan) && findToken(scopes).wanted)
+    return { forwarded: { isGood: true, text: "an access token, which does not renew itself" } };
   if (!provider.health || provider.needsToken) return {};
   const options = modeOptions(scopes, provider);
   const { state, text, next } = await provider.health({ options }, ctx);

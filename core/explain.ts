@@ -3,6 +3,7 @@ import type { Surroundings } from "./contracts.ts";
 import { credentialsFile } from "./agent-home.ts";
 import { federation, outranking } from "./outranking.ts";
 import type { SettingsLayer } from "./settings-layer.ts";
+import { tokenCommand } from "./token-expiry.ts";
 import { tokenVariable } from "./token.ts";
 
 /** One place that Claude Code looks at for a credential. */
@@ -31,6 +32,8 @@ export interface ExplainOptions {
   readonly userSettings?: string;
   /** The next launch is explained, no running agent. */
   readonly isNext?: boolean;
+  /** The token of mode token was given as a login, which can be replaced, and not in a variable. */
+  readonly asFile?: boolean | undefined;
   /** Before a launch: what its mode has to forward, in the place of the login that is looked at. */
   readonly forwarded?: { readonly isGood: boolean; readonly text: string; readonly next?: string };
 }
@@ -64,7 +67,7 @@ export function explain(surroundings: Surroundings, options: ExplainOptions): re
     ...names.flatMap((name) => placesOf(name, surroundings)),
     ...loginOf(surroundings, options),
   ];
-  const wanted = meant[options.mode];
+  const wanted = options.mode === "token" && options.asFile ? "login" : meant[options.mode];
   const isMeant = ({ source, where }: Candidate) =>
     source === wanted && (source === "login" || where === environment);
   const winner = candidates.find(({ dead, behind }) => dead === undefined && behind === undefined);
@@ -184,13 +187,14 @@ function removal({ source, layer }: Candidate, options: ExplainOptions): string 
 }
 
 /** What brings back what the mode means to be used. */
-function remedy({ mode, instance, forwarded, isNext }: ExplainOptions): string {
+function remedy({ mode, instance, workspace, forwarded, isNext, asFile }: ExplainOptions): string {
   if (forwarded?.next !== undefined) return forwarded.next;
   const name = instance ?? "INSTANCE";
   if (mode === "sync") return `jackin auth sync ${name}   brings the host's login`;
+  if (mode === "token" && asFile && !isNext) return `jackin auth sync ${name}   brings its token`;
   if (mode === "session") return "jackin auth login";
   if (mode === "ignore") return `jackin hardline ${name}   then type /login`;
   if (instance === undefined || isNext)
-    return "claude setup-token   makes one; then: jackin config env set CLAUDE_CODE_OAUTH_TOKEN";
+    return `${tokenCommand("setup", workspace === undefined ? {} : { workspace })}   makes one and stores it`;
   return `jackin eject ${name}, then load it again`;
 }

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { AuthProvider, Notice, Surroundings } from "./contracts.ts";
 import { explain } from "./explain.ts";
 import { classifyFailure } from "./failure-words.ts";
+import type { TokenScope } from "./token-ledger.ts";
 
 /** Why an agent was refused, told by what Claude Code said. */
 export type FailureCause =
@@ -33,6 +34,10 @@ export interface AuthFailure {
   readonly mode: string;
   /** ms since the epoch */
   readonly at: number;
+  /** Of a mode that needs the operator's token: the scope that names it now. */
+  readonly token?: TokenScope;
+  /** What the agent was given can be replaced while it runs. */
+  readonly replaceable?: boolean;
 }
 
 /** These say by themselves what they are about; the others may be about anything. */
@@ -56,7 +61,7 @@ const longestText = 300;
 /** A hook's stdin. It is the agent's word: undefined for what is no report of a refused turn. */
 export function parseReport(
   report: string,
-  about: Pick<AuthFailure, "instance" | "mode" | "at">,
+  about: Omit<AuthFailure, "cause" | "text">,
 ): AuthFailure | undefined {
   if (report.length > largestReport) return undefined;
   let json: unknown;
@@ -90,11 +95,11 @@ export function adviseOn(
 }
 
 function outrankedAdvice(
-  { cause, instance, mode, at }: AuthFailure,
+  { cause, instance, mode, at, replaceable: asFile }: AuthFailure,
   surroundings: Surroundings | undefined,
 ): Notice | undefined {
   if (!surroundings || cause === "quota") return undefined;
-  const winner = explain(surroundings, { mode, instance, now: at }).find(
+  const winner = explain(surroundings, { mode, instance, now: at, asFile }).find(
     ({ state }) => state === "wins",
   );
   if (!winner?.outranks) return undefined;

@@ -15,6 +15,8 @@ const recordSchema = v.object({
   /** It was started with files that a later grant's may replace. */
   replaceable: v.optional(v.boolean()),
   image: v.optional(v.string()),
+  /** Where the long-lived token that it was given came from. */
+  token: v.optional(v.string()),
   /** `starting` is a promise of `launcher`; who finds that launcher dead may take the instance over. */
   phase: v.picklist(["starting", "running", "stopped"]),
   launcher: v.optional(v.string()),

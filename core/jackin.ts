@@ -24,6 +24,9 @@ import type { Redactor } from "./secret.ts";
 import { createRedactor, createSecret } from "./secret.ts";
 import type { Launched, LoadedConfig } from "./start.ts";
 import { isTakenOver, startInstance } from "./start.ts";
+import { tokenBanners } from "./token-list.ts";
+import type { Tokens } from "./tokens.ts";
+import { createTokens } from "./tokens.ts";
 
 export interface JackinOptions {
   readonly host: Host;
@@ -78,6 +81,7 @@ export interface Printed extends Launched {
 
 export interface Jackin extends Pick<JackinOptions, "host" | "plugins" | "config"> {
   readonly redactor: Redactor;
+  readonly tokens: Tokens;
   /** Starts an instance with the agent in it. */
   load(request: LaunchRequest, call?: CallOptions): Promise<Launched>;
   /** Starts an instance, runs one headless agent in it and stops it again. */
@@ -116,8 +120,19 @@ export function createJackin(options: JackinOptions): Jackin {
   const { host, plugins, store, config, journal } = options;
   const redactor = options.redactor ?? createRedactor();
   const machine: Machine = { store, host, runtimes: ofKind(plugins, "runtime") };
+  const tokens = createTokens({
+    machine,
+    plugins,
+    config,
+    editConfig: options.editConfig,
+    status,
+    eject,
+    load,
+    context,
+  });
   return {
     redactor,
+    tokens,
     host,
     plugins,
     config,
@@ -219,7 +234,8 @@ export function createJackin(options: JackinOptions): Jackin {
       roster(context(call)),
       keeperStatus(machine),
     ]);
-    return { instances, notices, keeper };
+    const banners = await tokenBanners(machine, config, instances);
+    return { instances, notices: [...notices, ...banners], keeper };
   }
 
   async function eject(instance: string, call: CallOptions = {}): Promise<InstanceStatus> {

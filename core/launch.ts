@@ -1,6 +1,14 @@
 import type { Config, Scope } from "./config.ts";
-import type { AuthProvider, Notice, Plugin, PluginContext, Runtime } from "./contracts.ts";
-import type { Host } from "./host.ts";
+import type {
+  AuthProvider,
+  GrantedToken,
+  Notice,
+  Plugin,
+  PluginContext,
+  Runtime,
+} from "./contracts.ts";
+import { fingerprint } from "./credential.ts";
+import type { Host, StateStore } from "./host.ts";
 import type { Resolved } from "./environment.ts";
 import { resolveEntries } from "./environment.ts";
 import { JackinError } from "./error.ts";
@@ -12,6 +20,9 @@ import type { Secret } from "./secret.ts";
 import type { Target, TargetQuery } from "./target.ts";
 import { findTarget } from "./target.ts";
 import { findToken, tokenMissing, tokenVariable } from "./token.ts";
+import { expiryBanner } from "./token-expiry.ts";
+import type { TokenEntry } from "./token-ledger.ts";
+import { readTokenEntry } from "./token-ledger.ts";
 
 export interface LaunchRequest extends TargetQuery {
   readonly role?: string | undefined;
@@ -34,16 +45,18 @@ export interface LaunchPlan {
   readonly notices: readonly Notice[];
 }
 
+/** `at`: there instead of at what the request would find, and in no role but the request's. */
 export async function planLaunch(
   config: Config,
   request: LaunchRequest,
   plugins: readonly Plugin[],
   host: Host,
+  at?: Target,
 ): Promise<LaunchPlan> {
-  const target = await findTarget(config, request, host);
+  const target = at ?? (await findTarget(config, request, host));
   const workspace =
     target.workspace === undefined ? undefined : config.workspaces?.[target.workspace];
-  const role = request.role ?? workspace?.role;
+  const role = request.role ?? (at ? undefined : workspace?.role);
   if (request.role !== undefined) checkRole(config, target.workspace, request.role);
   const flags: Scope = {
     claude: request.mode === undefined ? {} : { auth_forward: request.mode },
@@ -64,9 +77,13 @@ export async function planLaunch(
   };
 }
 
+export interface ResolvedToken extends GrantedToken {
+  readonly reference: string;
+}
+
 export interface LaunchSecrets {
   readonly env: Readonly<Record<string, Secret>>;
-  readonly token: { readonly value: Secret; readonly source: string } | undefined;
+  readonly token: ResolvedToken | undefined;
   readonly notices: readonly Notice[];
 }
 
@@ -74,6 +91,7 @@ export interface LaunchSecrets {
 export async function resolveLaunch(
   plan: LaunchPlan,
   plugins: readonly Plugin[],
+  store: StateStore,
   ctx: PluginContext,
 ): Promise<LaunchSecrets> {
   const entries = mergeEnv(plan.scopes);
@@ -85,14 +103,13 @@ export async function resolveLaunch(
   const found = resolved.find(({ entry }) => entry === question?.wanted);
   if (question && !found?.value?.reveal().trim())
     throw tokenMissing(question, plan.target.workspace);
+  const known = found && (await noted(found, store));
+  const banner = known && expiryBanner(known, question?.of ?? {}, ctx.host.clock.now());
   const env = resolved.filter((item) => item !== found);
   const idle = question === undefined && entries.find(({ key }) => key === tokenVariable);
   return {
     env: Object.fromEntries(env.map(({ entry, value }) => [entry.key, value!])),
-    token: found && {
-      value: ctx.secret(found.value!.reveal()),
-      source: `${found.source} (${found.entry.scope})`,
-    },
+    token: found && toToken(found, known ?? {}, ctx),
     notices: [
       ...(idle
         ? [
@@ -103,7 +120,32 @@ export async function resolveLaunch(
           ]
         : []),
       ...env.flatMap((item) => outranks(item, plan.provider.mode)),
+      ...(banner ? [banner] : []),
     ],
+  };
+}
+
+/** What the ledger says counts only for the very token that it was noted of. */
+export async function noted(
+  { source, value }: Resolved,
+  store: StateStore,
+): Promise<TokenEntry | undefined> {
+  const entry = await readTokenEntry(store, source);
+  const isSame = entry?.fingerprint === (await fingerprint(value!.reveal().trim()));
+  return isSame ? entry : undefined;
+}
+
+export function toToken(
+  { source: reference, entry, value }: Resolved,
+  { account, expiresAt }: Partial<TokenEntry>,
+  ctx: PluginContext,
+): ResolvedToken {
+  return {
+    value: ctx.secret(value!.reveal()),
+    reference,
+    source: `${reference} (${entry.scope})`,
+    ...(account !== undefined && { account }),
+    ...(expiresAt !== undefined && { expiresAt }),
   };
 }
 
@@ -116,7 +158,7 @@ function outranks({ entry, value }: Resolved, mode: string): Notice[] {
   ];
 }
 
-function checkRole(config: Config, workspace: string | undefined, role: string): void {
+export function checkRole(config: Config, workspace: string | undefined, role: string): void {
   const own = workspace === undefined ? {} : (config.workspaces?.[workspace]?.roles ?? {});
   const known = [...Object.keys(config.roles ?? {}), ...Object.keys(own)];
   if (known.includes(role)) return;

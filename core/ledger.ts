@@ -1,13 +1,16 @@
 import * as v from "valibot";
 import { credentialsFile } from "./agent-home.ts";
 import type { Grant } from "./contracts.ts";
-import { toCredential } from "./credential.ts";
+import { fingerprint, toCredential } from "./credential.ts";
 import type { StateStore } from "./host.ts";
+import { tokenVariable } from "./token.ts";
 
 const entrySchema = v.object({
   /** Fingerprints of what the agent was given last. */
   access: v.exactOptional(v.string()),
   refresh: v.exactOptional(v.string()),
+  /** Fingerprint of a long-lived token that it was given in a variable. */
+  token: v.exactOptional(v.string()),
   /** The access token before that, when it was replaced under the running agent. */
   previous: v.exactOptional(v.string()),
   /** Whose login it is, once that is known: its launch may not have known it. */
@@ -65,18 +68,20 @@ export async function forgetLedger(store: StateStore, instance: string): Promise
   await store.removeItem(prefix + instance);
 }
 
-/** What a grant's files are, for the ledger. */
+/** What a grant gives, for the ledger. */
 export async function entryOf(
-  { files, expiresAt, account }: Pick<Grant, "files" | "expiresAt" | "account">,
+  { files, env, expiresAt, account }: Pick<Grant, "files" | "env" | "expiresAt" | "account">,
   at: number,
 ): Promise<LedgerEntry> {
   const file = files.find(({ name }) => name === credentialsFile);
   const credential = await toCredential(file?.content.reveal());
+  const token = env[tokenVariable];
   const isKnown = credential.state === "whole" || credential.state === "access";
   return {
     at,
     ...(isKnown && { access: credential.access }),
     ...(isKnown && credential.refresh !== undefined && { refresh: credential.refresh }),
+    ...(token && { token: await fingerprint(token.reveal()) }),
     ...(account !== undefined && { account }),
     ...(expiresAt !== undefined && { expiresAt }),
   };

@@ -1,3 +1,5 @@
+import type { TokenParts } from "./bring-token.ts";
+import { bringToken } from "./bring-token.ts";
 import type { Config } from "./config.ts";
 import type { Notice, Plugin, PluginContext } from "./contracts.ts";
 import type { Refreshed } from "./deliver.ts";
@@ -21,12 +23,13 @@ export async function refreshInstances(
   ctx: PluginContext,
 ): Promise<readonly Refreshed[]> {
   const results: Refreshed[] = [];
+  const resolved: TokenParts["resolved"] = new Map();
   for (const status of instances) {
     const others = all.filter(
       (item) => item.state !== "stopped" && item.instance !== status.instance,
     );
     try {
-      results.push(await refreshOne(machine, status, others, { config, plugins }, ctx));
+      results.push(await refreshOne(machine, status, others, { config, plugins, resolved }, ctx));
     } catch (error) {
       const failed = toJackinError(error);
       if (failed.code === "cancelled") throw failed;
@@ -44,9 +47,10 @@ async function refreshOne(
   machine: Machine,
   status: InstanceStatus,
   others: readonly InstanceStatus[],
-  { config, plugins }: { readonly config: Config; readonly plugins: readonly Plugin[] },
+  parts: TokenParts,
   ctx: PluginContext,
 ): Promise<Refreshed> {
+  const { config, plugins } = parts;
   const { instance, mode, workspace, role } = status;
   const text = `mode ${mode} has nothing to renew`;
   const kept = (notices: readonly Notice[] = []): Refreshed => ({
@@ -57,7 +61,8 @@ async function refreshOne(
   });
   const provider = ofKind(plugins, "auth").find((plugin) => plugin.mode === mode);
   const runtime = runtimeOf(machine, status.runtime);
-  if (!provider || provider.needsToken || !runtime.putFiles) return kept();
+  if (!provider || !runtime.putFiles) return kept();
+  if (provider.needsToken) return await bringToken(machine, status, parts, ctx);
   const options = modeOptions(scopesOf(config, { workspace, role }), provider);
   const grant = await provider.grant({ instance, options, others: others.map(toSharer) }, ctx);
   if (!grant.replaceable) return kept(grant.notices.filter(({ level }) => level !== "info"));

@@ -22,6 +22,7 @@ import type { InstanceStatus } from "./roster.ts";
 import { modeOptions, scopesOf } from "./scope.ts";
 import type { KeeperParts, Teller } from "./teller.ts";
 import { providerOf } from "./teller.ts";
+import { findToken } from "./token.ts";
 
 export interface Reports extends Disposable {
   look(running: readonly InstanceStatus[]): Promise<void>;
@@ -133,12 +134,13 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
     if (newest) await answer(newest, status);
   }
 
-  async function answer(failure: AuthFailure, status: InstanceStatus): Promise<void> {
+  async function answer(report: AuthFailure, status: InstanceStatus): Promise<void> {
     const { instance } = status;
-    if (await heal(failure, status).catch((error: unknown) => fail(error, status))) {
-      const text = `${instance} was refused (${failure.text}) and has a newer login now`;
+    if (await heal(report, status).catch((error: unknown) => fail(error, status))) {
+      const text = `${instance} was refused (${report.text}) and has a newer login now`;
       return say("healed", { level: "info", text, next: "send the message again" }, status);
     }
+    const failure = { ...report, ...(await tokenOf(status).catch(() => undefined)) };
     const surroundings = await lookInto(status);
     const held = heldIn(surroundings);
     const notice = adviseOn(failure, providerOf(plugins, status.mode), surroundings);
@@ -153,6 +155,13 @@ export function watchReports(parts: KeeperParts, teller: Teller, ctx: PluginCont
         ...(held !== undefined && { held }),
       });
     await say("refused", notice, status);
+  }
+
+  async function tokenOf({ instance, mode, workspace, role }: InstanceStatus) {
+    if (!providerOf(plugins, mode)?.needsToken) return {};
+    const { of: token } = findToken(scopesOf((await parts.config()).config, { workspace, role }));
+    const replaceable = (await readInstance(machine.store, instance))?.replaceable === true;
+    return { replaceable, ...(token && { token }) };
   }
 
   /** True when the agent has another login now than the one that was refused. */

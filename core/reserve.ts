@@ -66,6 +66,7 @@ export async function reserve(
     ...(granted.expiresAt !== undefined && { expiresAt: granted.expiresAt }),
     ...(granted.replaceable === true && { replaceable: true }),
     ...(image !== undefined && { image }),
+    ...(secrets.token && { token: secrets.token.reference }),
   };
   await writeInstance(store, record);
   const notices =

@@ -18,6 +18,8 @@ export interface InstanceStatus {
   readonly expiresAt?: number | undefined;
   readonly runtime: string;
   readonly image?: string | undefined;
+  /** The reference of the long-lived token that it was given; `literal` for one that stood in the configuration. */
+  readonly token?: string | undefined;
   /** `unknown`: its runtime does not answer. */
   readonly state: "starting" | "running" | "stopped" | "unknown";
   /** ms since the epoch */
@@ -215,6 +217,7 @@ export function toStatus(record: InstanceRecord): Omit<InstanceStatus, "state"> 
     expiresAt,
     runtime,
     image,
+    token,
     startedAt,
   } = record;
   return {
@@ -227,6 +230,7 @@ export function toStatus(record: InstanceRecord): Omit<InstanceStatus, "state"> 
     expiresAt,
     runtime,
     image,
+    token,
     startedAt,
   };
 }

@@ -4,11 +4,13 @@ import { defaultMode } from "./config.ts";
 import type { AuthProvider } from "./contracts.ts";
 import { JackinError } from "./error.ts";
 import type { EnvValue } from "./reference.ts";
+import type { TokenScope } from "./token-ledger.ts";
 
 /** A scope with the name a person knows it by and the table it stands in (`""`: the top of the file). */
 export interface NamedScope {
   readonly name: string;
   readonly table: string;
+  readonly of: TokenScope;
   readonly values: Scope;
 }
 
@@ -37,25 +39,32 @@ export interface ScopeQuery {
 /** The scopes that have a say, least to most specific: global, role, workspace, workspace × role, command line. */
 export function scopesOf(config: Config, query: ScopeQuery): readonly NamedScope[] {
   const { workspace, role, flags } = query;
-  const scopes: NamedScope[] = [{ name: "global", table: "", values: config }];
+  const scopes: NamedScope[] = [{ name: "global", table: "", of: {}, values: config }];
   const own = workspace === undefined ? undefined : config.workspaces?.[workspace];
   if (role !== undefined)
     scopes.push({
       name: `role ${role}`,
       table: `roles.${role}`,
+      of: { role },
       values: config.roles?.[role] ?? {},
     });
-  if (own)
-    scopes.push({ name: `workspace ${workspace}`, table: `workspaces.${workspace}`, values: own });
-  if (own && role !== undefined) {
+  if (own && workspace !== undefined)
+    scopes.push({
+      name: `workspace ${workspace}`,
+      table: `workspaces.${workspace}`,
+      of: { workspace },
+      values: own,
+    });
+  if (own && workspace !== undefined && role !== undefined) {
     const values = own.roles?.[role] ?? {};
     scopes.push({
       name: `workspace ${workspace} × role ${role}`,
       table: `workspaces.${workspace}.roles.${role}`,
+      of: { workspace, role },
       values,
     });
   }
-  if (flags) scopes.push({ name: "command line", table: "", values: flags });
+  if (flags) scopes.push({ name: "command line", table: "", of: {}, values: flags });
   return scopes;
 }
 

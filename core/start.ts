@@ -12,6 +12,7 @@ import type { Reservation } from "./reserve.ts";
 import { reserve } from "./reserve.ts";
 import type { InstanceStatus } from "./roster.ts";
 import { toLabels, toStatus } from "./roster.ts";
+import type { Target } from "./target.ts";
 import { ownLoginNotices, surroundingsNotices } from "./surroundings-notices.ts";
 
 export interface LoadedConfig {
@@ -32,20 +33,22 @@ export interface StartOptions extends LoadedConfig {
   readonly plugins: readonly Plugin[];
   /** False: the instance waits for one headless agent. */
   readonly session: boolean;
+  /** There, instead of at what the request would find. */
+  readonly at?: Target;
 }
 
 /** A whole launch: decide, resolve, prepare, reserve, start. When it throws, nothing of it runs or stays. */
 export async function startInstance(
   machine: Machine,
   request: LaunchRequest,
-  { config, notices, plugins, session }: StartOptions,
+  { config, notices, plugins, session, at }: StartOptions,
   ctx: PluginContext,
 ): Promise<{ readonly launched: Launched; readonly record: InstanceRecord }> {
   const { store, host } = machine;
-  const plan = await planLaunch(config, request, plugins, host);
+  const plan = await planLaunch(config, request, plugins, host, at);
   const probe = await plan.runtime.probe(ctx);
   if (!probe.ready) throw probe.error;
-  const secrets = await resolveLaunch(plan, plugins, ctx);
+  const secrets = await resolveLaunch(plan, plugins, store, ctx);
   throwIfAborted(ctx.signal);
   const prepared = await plan.runtime.prepare?.(
     plan.image === undefined ? {} : { image: plan.image },
@@ -85,6 +88,7 @@ export async function startInstance(
     const found = started.surroundings
       ? surroundingsNotices(started.surroundings, {
           mode: record.mode,
+          asFile: record.replaceable,
           instance,
           workspace: record.workspace,
           now: host.clock.now(),

@@ -4,8 +4,8 @@ import { fingerprint } from "./credential.ts";
 import type { StateStore } from "./host.ts";
 
 const scopeSchema = v.object({
-  workspace: v.exactOptional(v.string()),
-  role: v.exactOptional(v.string()),
+  workspace: v.optional(v.string()),
+  role: v.optional(v.string()),
 });
 
 const entrySchema = v.object({

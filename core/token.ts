@@ -2,6 +2,8 @@ import { JackinError } from "./error.ts";
 import type { Wanted } from "./environment.ts";
 import type { NamedScope, TraceLine } from "./scope.ts";
 import { keyAt, mergeEnv } from "./scope.ts";
+import { tokenCommand } from "./token-expiry.ts";
+import type { TokenScope } from "./token-ledger.ts";
 
 /** The variable that carries a long-lived token. */
 export const tokenVariable = "CLAUDE_CODE_OAUTH_TOKEN";
@@ -12,6 +14,8 @@ export const keychainShorthand = "keychain://jackin/claude-oauth-token";
 export interface TokenQuestion {
   /** Undefined when no scope names a token. */
   readonly wanted: Wanted | undefined;
+  /** The scope that names it. */
+  readonly of?: TokenScope;
   /** Every place that was asked, in order. */
   readonly trace: readonly TraceLine[];
 }
@@ -33,7 +37,11 @@ export function findToken(scopes: readonly NamedScope[]): TokenQuestion {
         : `env://${variable}`;
     trace.push({ scope: scope.name, key: keyAt(scope, key), says: value });
     if (value !== undefined)
-      return { wanted: { key: tokenVariable, value, scope: scope.name, mayBeAbsent: true }, trace };
+      return {
+        wanted: { key: tokenVariable, value, scope: scope.name, mayBeAbsent: true },
+        of: scope.of,
+        trace,
+      };
   }
   for (const scope of scopes.toReversed()) {
     const value = scope.values.env?.[tokenVariable];
@@ -47,26 +55,34 @@ export function findToken(scopes: readonly NamedScope[]): TokenQuestion {
     if (value !== undefined) break;
   }
   const entry = mergeEnv(scopes).find(({ key }) => key === tokenVariable);
-  return { wanted: entry && { ...entry, mayBeAbsent: true }, trace };
+  if (!entry) return { wanted: undefined, trace };
+  const of = scopes.find(({ name }) => name === entry.scope)?.of ?? {};
+  return { wanted: { ...entry, mayBeAbsent: true }, of, trace };
 }
 
-/** The launch stops: nothing was started. The trace and ways to go on are in the error. */
-export function tokenMissing(question: TokenQuestion, workspace: string | undefined): JackinError {
-  const asked = question.trace.map(
+/** There is none. The trace and ways to go on are in the error; `outcome` says what that means for who needs it. */
+export function tokenMissing(
+  { trace, wanted }: TokenQuestion,
+  workspace: string | undefined,
+  outcome = "nothing was started",
+): JackinError {
+  const asked = trace.map(
     ({ scope, key, says }) =>
       `  ${scope}: ${key}: ${says === undefined ? "not set" : `${says}, empty or not there`}`,
   );
-  const what = question.wanted ? "its value is empty or not there" : "no scope names one";
-  const set =
-    workspace === undefined ? "jackin config env set" : `jackin workspace env set ${workspace}`;
+  const what = wanted ? "its value is empty or not there" : "no scope names one";
+  const isNamed = workspace !== undefined;
+  const setup = tokenCommand("setup", isNamed ? { workspace } : {});
+  const set = isNamed ? `jackin workspace env set ${workspace}` : "jackin config env set";
   return new JackinError({
     code: "token-missing",
-    message: `Mode token needs a long-lived token and ${what}; nothing was started.\nAsked, in this order:\n${asked.join("\n")}`,
+    message: `Mode token needs a long-lived token and ${what}; ${outcome}.\nAsked, in this order:\n${asked.join("\n")}`,
     hint: [
-      "claude setup-token                      makes a token that is valid for one year; then one of:",
+      `${setup}   makes one, stores it and sets this; or by hand:`,
+      "claude setup-token   makes one that is valid for a year; then one of:",
       `${set} ${tokenVariable} 'op://vault/item/field'   from 1Password`,
       `${set} ${tokenVariable} '$JACKIN_CLAUDE_OAUTH_TOKEN'   from a variable of the host`,
-      `jackin config auth set sync${workspace === undefined ? "" : ` --workspace ${workspace}`}   uses the host's login instead`,
+      `jackin config auth set sync${isNamed ? ` --workspace ${workspace}` : ""}   uses the host's login instead`,
     ].join("\n"),
   });
 }

@@ -1,10 +1,25 @@
-import type { Notice, StorePlace } from "./contracts.ts";
-import type { CallOptions } from "./jackin.ts";
+import type { Notice, PluginContext, StorePlace } from "./contracts.ts";
+import { JackinError, toJackinError } from "./error.ts";
+import type { CallOptions, EditConfig, Jackin } from "./jackin.ts";
 import type { LaunchRequest } from "./launch.ts";
+import { planLaunch } from "./launch.ts";
+import type { Machine } from "./machine.ts";
+import { homeOf } from "./machine.ts";
 import type { Check } from "./overview.ts";
 import type { Secret } from "./secret.ts";
+import { lockInstances } from "./reserve.ts";
+import { findToken } from "./token.ts";
+import { bringAlong, continuation } from "./token-agents.ts";
 import type { Capture } from "./token-capture.ts";
+import { startCapture } from "./token-capture.ts";
+import { examineToken, isTokenAccepted } from "./token-examine.ts";
+import { scopeName, tokenCommand } from "./token-expiry.ts";
+import { installToken } from "./token-install.ts";
 import type { TokenEntry, TokenScope } from "./token-ledger.ts";
+import { forgetTokenEntry, readTokenEntry } from "./token-ledger.ts";
+import { listTokens } from "./token-list.ts";
+import { listPlaces, removeStored } from "./token-store.ts";
+import { checkScope, isSameScope, toReference, toRelease, tokenUses } from "./token-use.ts";
 
 /** Long-lived tokens: made, stored, proven, watched, replaced, taken away. A token itself never leaves this. */
 export interface Tokens {
@@ -66,6 +81,8 @@ export interface Installed {
 export interface ProbeOptions extends CallOptions {
   readonly probe?: boolean | undefined;
   readonly runtime?: string | undefined;
+  /** Where it is asked, with this scope's environment; global without it. */
+  readonly scope?: TokenScope | undefined;
 }
 
 export interface TokenStatus {
@@ -110,4 +127,167 @@ export interface Released {
   readonly references: readonly string[];
   /** Running agents of these scopes that hold one of them. */
   readonly agents: readonly string[];
+}
+
+export interface TokenParts extends Pick<
+  Jackin,
+  "config" | "plugins" | "status" | "eject" | "load"
+> {
+  readonly machine: Machine;
+  readonly editConfig: EditConfig | undefined;
+  context(call?: CallOptions): PluginContext;
+}
+
+export function createTokens(parts: TokenParts): Tokens {
+  const { machine, plugins, context } = parts;
+  const { store, host } = machine;
+  return {
+    places: (call) => listPlaces(plugins, store, context(call)),
+    capture: (call) => startCapture(context(call)),
+    async install(request, call) {
+      const editConfig = editor();
+      const { config } = await parts.config();
+      return await installToken({ machine, plugins, editConfig }, config, request, context(call));
+    },
+    async list(call) {
+      const [{ config }, instances] = await look(call);
+      return await listTokens(machine, config, instances);
+    },
+    ofLaunch,
+    async examine(scope, call = {}) {
+      const [{ config }, instances] = await look(call);
+      const all = { machine, plugins, config, instances };
+      return await examineToken(all, scope, call, context(call));
+    },
+    async bringAlong(reference, call) {
+      await using _lock = await lockInstances(context(call));
+      const [{ config }, instances] = await look(call);
+      const running = instances.filter(({ state }) => state === "running");
+      return await bringAlong(machine, running, reference, { config, plugins }, context(call));
+    },
+    restart,
+    async isAccepted(reference, call = {}) {
+      const { config } = await parts.config();
+      const all = { machine, plugins, config };
+      return await isTokenAccepted(all, toReference(reference), call, context(call));
+    },
+    retire,
+    release,
+  };
+
+  function look(call?: CallOptions) {
+    return Promise.all([
+      parts.config(),
+      parts.status(call).then(({ instances }) => instances),
+    ] as const);
+  }
+
+  async function ofLaunch(request: LaunchRequest, call?: CallOptions) {
+    const [{ config }, instances] = await look(call);
+    const plan = await planLaunch(config, request, plugins, host);
+    const { wanted, of = {} } = plan.provider.needsToken
+      ? findToken(plan.scopes)
+      : { wanted: undefined };
+    if (!wanted) return undefined;
+    const reference = toReference(wanted.value);
+    const tokens = await listTokens(machine, config, instances);
+    const found = tokens.find((token) => token.reference === reference);
+    return { agents: [], ...found, reference, scopes: [of] };
+  }
+
+  async function restart(instance: string, call?: CallOptions): Promise<void> {
+    const { instances } = await parts.status(call);
+    const found = instances.find((one) => one.instance === instance);
+    if (!found || found.state !== "running")
+      throw new JackinError({
+        code: "conflict",
+        message: `${instance} does not run any more.`,
+        hint: "jackin status",
+      });
+    const { workspace, workdir, role, runtime } = found;
+    const args = await continuation(machine, homeOf(machine, instance), workdir);
+    await parts.eject(instance, call);
+    await parts.load({ target: workspace ?? workdir, role, runtime, args }, call);
+  }
+
+  async function retire(named: string, call?: CallOptions): Promise<Retired> {
+    const reference = toReference(named);
+    const { config } = await parts.config();
+    const used = tokenUses(config).filter((use) => use.reference === reference);
+    if (used.length > 0) {
+      const where = used.map(({ scope }) => scopeName(scope)).join(", ");
+      return { outcome: "kept", text: `${reference} is kept: ${where} still names it` };
+    }
+    const entry = await readTokenEntry(store, reference);
+    const kept = {
+      outcome: "kept",
+      text: `${reference} is kept: jackin did not put it there`,
+    } as const;
+    try {
+      const outcome = entry?.isOurs
+        ? await removeStored(reference, plugins, context(call))
+        : "foreign";
+      await forgetTokenEntry(store, reference);
+      if (outcome === "foreign") return kept;
+      const text = outcome === "removed" ? "was removed from its store" : "was gone from its store";
+      return { outcome, text: `${reference} ${text}` };
+    } catch (thrown) {
+      const { code, message, hint } = toJackinError(thrown);
+      if (code === "cancelled") throw thrown;
+      return {
+        outcome: "failed",
+        text: `${reference} could not be removed from its store: ${message}`,
+        ...(hint !== undefined && { next: hint }),
+      };
+    }
+  }
+
+  async function release({ scopes, mode }: ReleaseRequest, call: CallOptions = {}) {
+    const editConfig = editor();
+    const [{ config }, instances] = await look(call);
+    for (const scope of scopes) checkScope(config, scope);
+    const own = tokenUses(config).filter((use) =>
+      scopes.some((one) => isSameScope(one, use.scope)),
+    );
+    const without = scopes.find((scope) => !own.some((use) => isSameScope(use.scope, scope)));
+    if (without) throw noOwnToken(without);
+    const references = [...new Set(own.map((use) => use.reference))];
+    const isTheirs = ({
+      workspace,
+      role,
+    }: {
+      workspace?: string | undefined;
+      role?: string | undefined;
+    }) =>
+      scopes.some(
+        (scope) =>
+          (scope.workspace === undefined || scope.workspace === workspace) &&
+          (scope.role === undefined || scope.role === role),
+      );
+    const agents = instances
+      .filter(({ state, token }) => state === "running" && references.includes(token ?? ""))
+      .filter(isTheirs)
+      .map(({ instance }) => instance);
+    await editConfig((now) => {
+      for (const scope of scopes) checkScope(now, scope);
+      return scopes.flatMap((scope) => toRelease(scope, mode));
+    }, call);
+    return { references, agents };
+  }
+
+  function editor(): EditConfig {
+    if (parts.editConfig) return parts.editConfig;
+    throw new JackinError({
+      code: "host-failed",
+      message: "This host does not write the configuration.",
+    });
+  }
+}
+
+function noOwnToken(scope: TokenScope): JackinError {
+  return new JackinError({
+    code: "token-missing",
+    message: `${scopeName(scope)} names no token of its own.`,
+    hint: `${tokenCommand("doctor", scope)}   shows whose it uses`,
+  });
 }

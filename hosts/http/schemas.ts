@@ -83,6 +83,7 @@ export const instanceStatus = v.pipe(
     expiresAt: v.optional(milliseconds),
     runtime: v.string(),
     image: v.optional(v.string()),
+    token: v.optional(v.string()),
     state: v.picklist(["starting", "running", "stopped", "unknown"]),
     startedAt: v.optional(milliseconds),
     alert: v.optional(

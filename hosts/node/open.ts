@@ -62,6 +62,17 @@ export async function openJackin(options: OpenOptions = {}): Promise<OpenedJacki
     redactor,
     ...(journal && { journal }),
     ...(options.startKeeper && { startKeeper: options.startKeeper }),
+    async editConfig(decide, { signal = new AbortController().signal, progress }) {
+      const { editConfig } = await import("./config-edit.ts");
+      const onWait = (owner: string) =>
+        progress?.(`waiting for ${owner}, which changes the configuration`);
+      await editConfig(host, { path: configPath, plugins, signal, onWait }, (draft) => {
+        for (const { path, value } of decide(draft.config)) {
+          if (value === undefined) draft.unset(path);
+          else draft.set(path, value);
+        }
+      });
+    },
     async config() {
       const read = readConfig(files, configPath, plugins);
       if (own.failure !== undefined)

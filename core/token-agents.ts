@@ -1,0 +1,62 @@
+/** What becomes of running agents when their token changes. */
+import type { Config } from "./config.ts";
+import type { Plugin, PluginContext } from "./contracts.ts";
+import { eachAtMost } from "./each-at-most.ts";
+import { toJackinError } from "./error.ts";
+import { bringToken } from "./bring-token.ts";
+import type { Machine } from "./machine.ts";
+import type { InstanceStatus } from "./roster.ts";
+import { tokenOf, toReference } from "./token-use.ts";
+import type { Brought } from "./tokens.ts";
+
+/** Gives those that hold `reference`, and would be launched with another now, that other one. */
+export async function bringAlong(
+  machine: Machine,
+  running: readonly InstanceStatus[],
+  reference: string,
+  { config, plugins }: { readonly config: Config; readonly plugins: readonly Plugin[] },
+  ctx: PluginContext,
+): Promise<readonly Brought[]> {
+  const moved = running.filter(({ token, workspace, role }) => {
+    const wanted = tokenOf(config, { workspace, role });
+    return token === reference && wanted !== undefined && toReference(wanted.value) !== reference;
+  });
+  const brought = new Map<string, Brought>();
+  const resolved = new Map();
+  await eachAtMost(8, moved, async (status) => {
+    brought.set(status.instance, await bringOne(status));
+  });
+  return moved.map(({ instance }) => brought.get(instance)!);
+
+  async function bringOne(status: InstanceStatus): Promise<Brought> {
+    const { instance } = status;
+    try {
+      const { outcome, text } = await bringToken(
+        machine,
+        status,
+        { config, plugins, resolved },
+        ctx,
+      );
+      if (outcome === "failed") return { instance, outcome, text };
+      if (outcome === "kept")
+        return { instance, outcome: "restart", text: "it holds the old one until it is restarted" };
+      return { instance, outcome: "switched", text: "it goes on with the new one" };
+    } catch (error) {
+      const failed = toJackinError(error);
+      if (failed.code === "cancelled") throw failed;
+      return { instance, outcome: "failed", text: failed.message };
+    }
+  }
+}
+
+/** `--continue` when the agent has spoken in this folder before: without a conversation Claude Code 2.1.330 would end. */
+export async function continuation(
+  { host }: Machine,
+  home: string,
+  workdir: string,
+): Promise<readonly string[]> {
+  // Claude Code names a project's folder by its path (2.1.330).
+  const folder = `${home}/claude/projects/${workdir.replaceAll(/[^A-Za-z0-9]/g, "-")}`;
+  const files = await host.files?.list(folder).catch(() => []);
+  return files?.some((name) => name.endsWith(".jsonl")) ? ["--continue"] : [];
+}

@@ -1,0 +1,120 @@
+/** What Claude Code makes of a token, in an instance of its own that is gone afterwards. */
+import * as v from "valibot";
+import type { Config } from "./config.ts";
+import type { Plugin, PluginContext } from "./contracts.ts";
+import { JackinError } from "./error.ts";
+import { classifyFailure } from "./failure-words.ts";
+import type { FailureCause } from "./failure.ts";
+import type { Machine } from "./machine.ts";
+import { forget, runtimeOf, takeDown } from "./machine.ts";
+import { startInstance } from "./start.ts";
+import type { TokenScope } from "./token-ledger.ts";
+import { within } from "./within.ts";
+
+export interface ProofRequest {
+  /** With the token in it, and mode token, at `scope`. */
+  readonly config: Config;
+  readonly scope: TokenScope;
+  /** One real turn, too. */
+  readonly turn: boolean;
+  readonly runtime?: string | undefined;
+}
+
+/** What a turn came to; a proof without one is `accepted` when Claude Code takes the token for its sign-in. */
+export type Proof =
+  | { readonly outcome: "accepted" }
+  /** By the API, or by Claude Code; `text` is what it said. */
+  | { readonly outcome: "refused"; readonly cause: FailureCause; readonly text: string };
+
+/** ms */
+const limitMs = 180_000;
+
+/** What `claude auth status --json` of 2.1.330 says. */
+const statusSchema = v.looseObject({ loggedIn: v.boolean(), authMethod: v.optional(v.string()) });
+
+/** These can be the token's; anything else is trouble of another kind. */
+const refusals: ReadonlySet<FailureCause> = new Set([
+  "not-signed-in",
+  "not-renewed",
+  "expired",
+  "revoked",
+  "refused",
+  "malformed",
+  "policy",
+]);
+
+/** In an empty folder: a project's own hooks and settings are no part of it. Throws when nothing can be told. */
+export async function proveToken(
+  machine: Machine,
+  plugins: readonly Plugin[],
+  request: ProofRequest,
+  ctx: PluginContext,
+): Promise<Proof> {
+  const { files } = machine.host;
+  const { workspace, role } = request.scope;
+  const workdir = `${files?.state ?? ""}/proof`;
+  await files?.makeFolder(workdir);
+  const at = { workspace, workdir, key: "proof", base: "jackin-proof" };
+  const { record } = await startInstance(
+    machine,
+    { role, runtime: request.runtime, mode: "token" },
+    { config: request.config, notices: [], plugins, session: false, at },
+    ctx,
+  );
+  const { instance, runtime } = record;
+  const run = (args: readonly string[], stdin?: string) =>
+    within({ limitMs, signal: ctx.signal, what: "Claude Code" }, (signal) =>
+      runtimeOf(machine, runtime).run(
+        { instance, args, capture: true, ...(stdin !== undefined && { stdin }) },
+        { ...ctx, signal },
+      ),
+    );
+  try {
+    const status = await run(["auth", "status", "--json"]);
+    const refused = notItsSignIn(status.stdout, status.code);
+    if (refused || !request.turn) return refused ?? { outcome: "accepted" };
+    ctx.progress("waiting for the answer to one turn");
+    const { code, stdout } = await run(
+      ["-p", "--max-turns", "1"],
+      "Answer with the one word: pong",
+    );
+    return code === 0 ? { outcome: "accepted" } : judge(stdout);
+  } finally {
+    const calm = { ...ctx, signal: new AbortController().signal };
+    await takeDown(machine, instance, runtime, calm);
+    await forget(machine, instance);
+  }
+}
+
+function notItsSignIn(stdout: string, code: number): Proof | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(stdout);
+  } catch {
+    json = undefined;
+  }
+  const parsed = v.safeParse(statusSchema, json);
+  if (!parsed.success)
+    throw new JackinError({
+      code: "start-failed",
+      message: `claude auth status ended with exit code ${code} and no answer that could be read.`,
+      hint: "jackin doctor",
+    });
+  const { loggedIn, authMethod = "" } = parsed.output;
+  if (!loggedIn)
+    return { outcome: "refused", cause: "not-signed-in", text: "Claude Code is not signed in" };
+  // A token in a file counts as a login.
+  if (/^(oauth_token|claude\.ai)$/.test(authMethod)) return undefined;
+  const text = `Claude Code would sign in by ${authMethod.slice(0, 40)} instead`;
+  return { outcome: "refused", cause: "unknown", text };
+}
+
+function judge(stdout: string): Proof {
+  const text = stdout.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
+  const cause = classifyFailure(text);
+  if (refusals.has(cause)) return { outcome: "refused", cause, text };
+  throw new JackinError({
+    code: "start-failed",
+    message: `The turn failed for another reason than the token: ${text || "Claude Code said nothing"}`,
+  });
+}

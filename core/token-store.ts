@@ -1,0 +1,155 @@
+/** Where tokens can be put, and how one gets there. */
+import * as v from "valibot";
+import type { Plugin, PluginContext, SecretResolver, Written } from "./contracts.ts";
+import { resolveEntries } from "./environment.ts";
+import { JackinError, toJackinError } from "./error.ts";
+import type { StateStore } from "./host.ts";
+import { ofKind } from "./launch.ts";
+import { didYouMean } from "./nearest.ts";
+import type { Secret } from "./secret.ts";
+import { tokenVariable } from "./token.ts";
+import type { TokenPlace } from "./tokens.ts";
+import { toReference } from "./token-use.ts";
+import { within } from "./within.ts";
+
+/** ms */
+const looking = 10_000;
+/** ms; an unlocked app may ask its operator first */
+const writing = 300_000;
+
+const usualKey = "token-place";
+const usualSchema = v.object({ place: v.string() });
+
+type Store = SecretResolver & Required<Pick<SecretResolver, "places" | "write">>;
+
+export async function listPlaces(
+  plugins: readonly Plugin[],
+  store: StateStore,
+  ctx: PluginContext,
+): Promise<readonly TokenPlace[]> {
+  const usual = v.safeParse(usualSchema, await store.getItem(usualKey));
+  const lists = await Promise.all(storesOf(plugins).map((plugin) => placesOf(plugin, ctx)));
+  const places = lists.flat().map((place) => ({
+    ...place,
+    isUsual: usual.success && usual.output.place === place.place,
+  }));
+  const rank = ({ isUsual, error }: TokenPlace) => (isUsual ? 0 : error ? 2 : 1);
+  return places.toSorted((a, b) => rank(a) - rank(b));
+}
+
+export async function rememberPlace(store: StateStore, place: string): Promise<void> {
+  await store.setItem(usualKey, { place });
+}
+
+/** Puts a token away. `plugin`: who has it. */
+export async function storeToken(
+  plugins: readonly Plugin[],
+  {
+    place,
+    title,
+    value,
+  }: { readonly place: string; readonly title: string; readonly value: Secret },
+  ctx: PluginContext,
+): Promise<Written & { readonly plugin: string }> {
+  const store = storeOf(plugins, place);
+  const limit = { limitMs: writing, signal: ctx.signal, what: `[${store.name}] storing the token` };
+  try {
+    const written = await within(limit, (signal) =>
+      store.write({ place, title, value }, { ...ctx, signal }),
+    );
+    return { reference: written.reference, undo: (c) => written.undo(c), plugin: store.name };
+  } catch (error) {
+    throw toJackinError(error, "secret-failed", `[${store.name}] `);
+  }
+}
+
+/** The value that a launch would have by this reference. Throws `secret-failed` when there is none. */
+export async function readBack(
+  reference: string,
+  plugins: readonly Plugin[],
+  ctx: PluginContext,
+): Promise<Secret> {
+  const entry = { key: tokenVariable, value: reference, scope: "the token" };
+  const [resolved] = await resolveEntries([entry], ofKind(plugins, "secret"), ctx);
+  if (resolved?.source === "literal")
+    throw new JackinError({
+      code: "usage",
+      message: "That is no reference of an installed backend.",
+      hint: `It begins with one of: ${schemesOf(plugins).join(", ")}`,
+    });
+  return ctx.secret(resolved!.value!.reveal());
+}
+
+/** The form of a reference that survives a rename, and who answers it. */
+export async function settleReference(
+  named: string,
+  plugins: readonly Plugin[],
+  ctx: PluginContext,
+): Promise<{ readonly reference: string; readonly plugin: string }> {
+  const reference = toReference(named);
+  const plugin = ofKind(plugins, "secret").find(({ scheme }) => isOf(reference, scheme));
+  if (!plugin?.describe) return { reference, plugin: plugin?.name ?? "" };
+  const limit = {
+    limitMs: plugin.limitMs ?? 30_000,
+    signal: ctx.signal,
+    what: `[${plugin.name}] the check of ${reference}`,
+  };
+  const { store } = await within(limit, (signal) =>
+    plugin.describe!(reference, { ...ctx, signal }),
+  );
+  return { reference: toReference(store), plugin: plugin.name };
+}
+
+export async function removeStored(
+  reference: string,
+  plugins: readonly Plugin[],
+  ctx: PluginContext,
+): Promise<"removed" | "absent" | "foreign"> {
+  const store = ofKind(plugins, "secret").find(({ scheme }) => isOf(reference, scheme));
+  if (!store?.remove) return "foreign";
+  const limit = { limitMs: writing, signal: ctx.signal, what: `[${store.name}] the removal` };
+  return await within(limit, (signal) => store.remove!(reference, { ...ctx, signal }));
+}
+
+async function placesOf(
+  plugin: Store,
+  ctx: PluginContext,
+): Promise<readonly Omit<TokenPlace, "isUsual">[]> {
+  const { name, scheme } = plugin;
+  const limit = { limitMs: looking, signal: ctx.signal, what: `[${name}] the list of places` };
+  try {
+    const places = await within(limit, (signal) => plugin.places({ ...ctx, signal }));
+    return places.map((place) => ({ ...place, plugin: name, scheme }));
+  } catch (thrown) {
+    const error = toJackinError(thrown, "secret-failed", `[${name}] `);
+    if (error.code === "cancelled") throw error;
+    return [{ place: scheme, text: name, plugin: name, scheme, error }];
+  }
+}
+
+function storeOf(plugins: readonly Plugin[], place: string): Store {
+  const stores = storesOf(plugins);
+  const scheme = place.split("://")[0]!.toLowerCase();
+  const found = stores.find((store) => store.scheme === scheme);
+  if (found) return found;
+  const known = stores.map((store) => store.scheme);
+  throw new JackinError({
+    code: "usage",
+    message: `No store "${/^[\w.+-]{1,40}$/.test(scheme) ? scheme : "…"}" can take a token.${didYouMean(scheme, known)}`,
+    hint: known.length > 0 ? `The stores here: ${known.join(", ")}` : undefined,
+  });
+}
+
+function storesOf(plugins: readonly Plugin[]): readonly Store[] {
+  return ofKind(plugins, "secret").filter(
+    (plugin): plugin is Store => plugin.write !== undefined && plugin.places !== undefined,
+  );
+}
+
+function schemesOf(plugins: readonly Plugin[]): readonly string[] {
+  return ofKind(plugins, "secret").map(({ scheme }) => `${scheme}://`);
+}
+
+function isOf(reference: string, scheme: string): boolean {
+  return reference.startsWith(`${scheme}://`);
+}

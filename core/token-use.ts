@@ -1,0 +1,112 @@
+/** Which scope names which token, and how that is changed. */
+import type { ClaudeScope, Config, Scope } from "./config.ts";
+import { allScopes } from "./config.ts";
+import type { ConfigChange } from "./jackin.ts";
+import { JackinError } from "./error.ts";
+import { checkRole } from "./launch.ts";
+import { didYouMean } from "./nearest.ts";
+import type { EnvValue } from "./reference.ts";
+import { schemeOf } from "./reference.ts";
+import type { Wanted } from "./environment.ts";
+import { scopesOf } from "./scope.ts";
+import { findToken, keychainShorthand, tokenVariable } from "./token.ts";
+import type { TokenScope } from "./token-ledger.ts";
+
+/** What a token that stands in the configuration itself is called. */
+export const literal = "literal";
+
+export interface TokenUse {
+  readonly scope: TokenScope;
+  readonly reference: string;
+}
+
+/** Every scope whose own table names a token, in the order of the configuration. */
+export function tokenUses(config: Config): readonly TokenUse[] {
+  return [...allScopes(config)].flatMap(({ of, scope }) => {
+    const reference = ownReference(scope);
+    return reference === undefined ? [] : [{ scope: of, reference }];
+  });
+}
+
+/** The form in which a reference is compared and noted. */
+export function toReference(value: EnvValue): string {
+  if (typeof value !== "string") return literal;
+  if (value === "keychain") return keychainShorthand;
+  const variable = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})$/.exec(value);
+  if (variable) return `env://${variable[1] ?? variable[2]}`;
+  const scheme = schemeOf(value);
+  return scheme === undefined ? literal : scheme + value.slice(scheme.length);
+}
+
+/** What makes `reference` the token of a scope, and its mode the one that uses it. */
+export function toUse(scope: TokenScope, reference: string): readonly ConfigChange[] {
+  const at = tableOf(scope);
+  return [
+    { path: [...at, "claude", "auth_forward"], value: "token" },
+    { path: [...at, "claude", "oauth_token_source"], value: reference },
+    { path: [...at, "claude", "oauth_token_env"] },
+    { path: [...at, "env", tokenVariable] },
+  ];
+}
+
+export function toRelease(scope: TokenScope, mode: string): readonly ConfigChange[] {
+  const at = tableOf(scope);
+  return [
+    { path: [...at, "claude", "auth_forward"], value: mode },
+    { path: [...at, "claude", "oauth_token_source"] },
+    { path: [...at, "claude", "oauth_token_env"] },
+    { path: [...at, "env", tokenVariable] },
+  ];
+}
+
+/** The configuration as it would be. */
+export function withChanges(config: Config, changes: readonly ConfigChange[]): Config {
+  return changes.reduce<Config>(
+    (now, { path, value }) => change(now, path, value) as Config,
+    config,
+  );
+}
+
+function change(table: unknown, path: readonly string[], value: string | undefined): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return value;
+  const { [key]: old, ...others } = (table ?? {}) as Readonly<Record<string, unknown>>;
+  if (value === undefined && old === undefined) return table;
+  const now = change(old, rest, value);
+  return now === undefined ? others : { ...others, [key]: now };
+}
+
+/** Throws `not-found` for a workspace or role that is not there. */
+export function checkScope(config: Config, { workspace, role }: TokenScope): void {
+  const workspaces = config.workspaces ?? {};
+  if (workspace !== undefined && !Object.hasOwn(workspaces, workspace))
+    throw new JackinError({
+      code: "not-found",
+      message: `No workspace "${workspace}".${didYouMean(workspace, Object.keys(workspaces))}`,
+      hint: "jackin workspace list",
+    });
+  if (role !== undefined) checkRole(config, workspace, role);
+}
+
+export function isSameScope(a: TokenScope, b: TokenScope): boolean {
+  return a.workspace === b.workspace && a.role === b.role;
+}
+
+function ownReference({ claude = {}, env = {} }: Scope): string | undefined {
+  const { oauth_token_source: source, oauth_token_env: variable }: ClaudeScope = claude;
+  if (variable !== undefined) return `env://${variable}`;
+  const value = source ?? env[tokenVariable];
+  return value === undefined ? undefined : toReference(value);
+}
+
+function tableOf({ workspace, role }: TokenScope): readonly string[] {
+  return [
+    ...(workspace === undefined ? [] : ["workspaces", workspace]),
+    ...(role === undefined ? [] : ["roles", role]),
+  ];
+}
+
+/** The token that a launch of this scope would take. */
+export function tokenOf(config: Config, { workspace, role }: TokenScope): Wanted | undefined {
+  return findToken(scopesOf(config, { workspace, role })).wanted;
+}
