@@ -3,6 +3,7 @@ import type { Credential } from "./credential.ts";
 import type { DriftQuestion, DriftState } from "./drift.ts";
 import { toDrift } from "./drift.ts";
 import type { SettingsLayer } from "./settings-layer.ts";
+import type { TokenEntry } from "./token-ledger.ts";
 
 const now = 1_000_000;
 const later = now + 3_600_000;
@@ -30,11 +31,25 @@ interface Case {
   readonly hostIsBad?: string;
   readonly ledger?: Partial<NonNullable<DriftQuestion["ledger"]>>;
   readonly unseen?: true;
+  readonly asFile?: true;
+  /** The token that its launch would take now, and what it was given. */
+  readonly token?: { readonly noted?: Partial<TokenEntry>; readonly given?: string };
 }
 
 const judge = ({ mode = "sync", holds = { state: "none" }, ...rest }: Case) =>
   toDrift({
-    status: { instance: "a", mode, workdir: "/w", runtime: "docker", state: "running" },
+    status: {
+      instance: "a",
+      mode,
+      workdir: "/w",
+      runtime: "docker",
+      state: "running",
+      token: rest.token?.given ?? "op://one",
+    },
+    asFile: rest.asFile,
+    ...(mode === "token" && {
+      token: { reference: "op://one", of: { workspace: "a" }, entry: entryOf(rest.token?.noted) },
+    }),
     surroundings: rest.unseen
       ? undefined
       : {
@@ -49,6 +64,18 @@ const judge = ({ mode = "sync", holds = { state: "none" }, ...rest }: Case) =>
     now,
   });
 
+const entryOf = (noted: Partial<TokenEntry> | undefined): TokenEntry | undefined =>
+  noted && {
+    reference: "op://one",
+    fingerprint: "t1",
+    scopes: [],
+    store: "op",
+    isOurs: true,
+    ...noted,
+  };
+
+const token = { mode: "token", env: ["CLAUDE_CODE_OAUTH_TOKEN"] };
+const asFile = { mode: "token", asFile: true, holds: held("access", "t1") } as const;
 const host = held("whole", "h2", { refresh: "r2" });
 const given = { access: "h2", expiresAt: later };
 
@@ -177,6 +204,91 @@ it.each<[string, Case, DriftState, RegExp, RegExp | undefined]>([
     "fresh",
     /token that its launch gave it/,
     undefined,
+  ],
+  [
+    "of mode token has another than the one that was made since",
+    {
+      ...token,
+      ledger: { token: "t1", at: 1 },
+      token: { noted: { fingerprint: "t2", provenAt: 2 } },
+    },
+    "behind",
+    /would take another token/,
+    /^jackin eject a, then load it again$/,
+  ],
+  [
+    "of mode token has a newer one than is noted, stored by hand",
+    { ...token, ledger: { token: "t2", at: 3 }, token: { noted: { provenAt: 2 } } },
+    "fresh",
+    /its launch gave it/,
+    undefined,
+  ],
+  [
+    "of mode token has one from another place than its launch would take it from",
+    { ...token, ledger: { token: "t1" }, token: { given: "op://old" } },
+    "behind",
+    /would take another token/,
+    /eject/,
+  ],
+  [
+    "of mode token has the same that is in another place now",
+    { ...token, ledger: { token: "t1" }, token: { given: "op://old", noted: {} } },
+    "fresh",
+    /its launch gave it/,
+    undefined,
+  ],
+  [
+    "of mode token has one whose time is over, as far as that is known",
+    { ...token, ledger: { token: "t1", expiresAt: now } },
+    "expired",
+    /^expired, by estimate/,
+    /^jackin workspace claude-token rotate a$/,
+  ],
+  [
+    "of mode token has its token in a file",
+    { ...asFile, ledger: { access: "t1", expiresAt: later } },
+    "fresh",
+    /^has the token that it was given last$/,
+    undefined,
+  ],
+  [
+    "of mode token has not the one in its file that it was given",
+    { ...asFile, ledger: { access: "t2" } },
+    "behind",
+    /another token than it was given last/,
+    /^jackin auth sync a$/,
+  ],
+  [
+    "of mode token has another in its file than the one that was made since",
+    {
+      ...asFile,
+      ledger: { access: "t1", at: 1 },
+      token: { noted: { fingerprint: "t2", provenAt: 2 } },
+    },
+    "behind",
+    /would take another token/,
+    /^jackin auth sync a$/,
+  ],
+  [
+    "of mode token has lost the file with its token",
+    { ...asFile, holds: { state: "none" }, ledger: { access: "t1" } },
+    "missing",
+    /no login/,
+    /^jackin auth sync a$/,
+  ],
+  [
+    "of mode token has signed in by itself over its file",
+    { ...asFile, holds: held("whole", "x", { refresh: "y" }), ledger: { access: "t1" } },
+    "fresh",
+    /login of its own/,
+    undefined,
+  ],
+  [
+    "of mode token has a variable before its file",
+    { ...asFile, env: ["CLAUDE_CODE_OAUTH_TOKEN"], ledger: { access: "t1" } },
+    "shadowed",
+    /CLAUDE_CODE_OAUTH_TOKEN/,
+    /explain/,
   ],
   [
     "of mode ignore has not signed in",

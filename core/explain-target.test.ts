@@ -146,7 +146,13 @@ describe("explaining", () => {
     expect(await states({ claude: token })).toEqual(["wins", undefined]);
     expect(await states({ claude: { auth_forward: "token" } })).toEqual([
       "absent",
-      expect.stringContaining("claude setup-token"),
+      expect.stringMatching(/^jackin config auth setup-token /),
+    ]);
+    const asFile: Config = { claude: { ...token, token: { deliver: "file" } } };
+    expect(await states(asFile)).toEqual(["absent", undefined]);
+    const [found] = await setUp(asFile).jackin.explain({ target: "/w/other" });
+    expect(found!.sources.filter(({ state }) => state === "wins")).toMatchObject([
+      { source: "login", outranks: false },
     ]);
     // Only a mode that needs it gives it to the agent.
     expect(await states({ env: { CLAUDE_CODE_OAUTH_TOKEN: "$X" } })).toEqual(["absent", undefined]);

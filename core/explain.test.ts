@@ -201,8 +201,9 @@ describe("what is not as it should be", () => {
     ["unknown", "is no .credentials.json"],
   ] as const)("a %s credential is dead, and each mode has its own remedy", (state, text) => {
     const surroundings = seen({ credential: { state, path } });
-    const remedyOf = (mode: string) => {
-      const row = explain(surroundings, { ...sync, mode }).find((each) => each.source === "login")!;
+    const remedyOf = (mode: string, asFile = false) => {
+      const rows = explain(surroundings, { ...sync, mode, asFile });
+      const row = rows.find((each) => each.source === "login")!;
       expect(row.state).toBe("dead");
       expect(row.text).toContain(text);
       return row.next;
@@ -211,6 +212,7 @@ describe("what is not as it should be", () => {
     expect(remedyOf("session")).toBe("jackin auth login");
     expect(remedyOf("ignore")).toMatch(/^jackin hardline my-app .*\/login/);
     expect(remedyOf("token")).toBeUndefined();
+    expect(remedyOf("token", true)).toMatch(/^jackin auth sync my-app /);
   });
 
   it("says what brings the mode's own when it is not there", () => {

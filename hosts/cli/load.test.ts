@@ -288,7 +288,7 @@ describe("a launch that cannot be", () => {
     const { code, stderr } = await operator.jackin(["load", "--auth", "token", "-d"]);
     expect(code).toBe(3);
     expect(stderr).toContain("global: [env] CLAUDE_CODE_OAUTH_TOKEN: not set");
-    expect(stderr).toContain("\n→ claude setup-token");
+    expect(stderr).toContain("\n→ jackin config auth setup-token ");
     expect([...operator.runtime.running]).toEqual([]);
   });
 

@@ -1,7 +1,9 @@
+import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { testAuthProvider } from "../../test/conformance/auth.ts";
 import { visible } from "../../test/conformance/visible.ts";
 import { createContextDouble, createHostDouble } from "../../test/doubles/host.ts";
+import type { FailureCause, GrantedToken } from "../../core/index.ts";
 import { authToken } from "./index.ts";
 
 const token = `sk-ant-oat01-${"canary_9-".repeat(11).slice(0, 95)}`;
@@ -12,15 +14,22 @@ testAuthProvider("auth-token", {
   token,
   canaries: [token],
 });
+testAuthProvider("auth-token", {
+  make: authToken,
+  line: "claude auth: long-lived OAuth token",
+  options: { deliver: "file" },
+  token,
+  canaries: [token],
+});
 
-const grantOf = (value: string) => {
+const grantOf = (value: string, options = {}, known: Partial<GrantedToken> = {}) => {
   const ctx = createContextDouble(createHostDouble());
   return authToken().grant(
     {
       instance: "my-app",
-      options: {},
+      options,
       others: [],
-      token: { value: ctx.secret(value), source: "op://Private/Claude/token" },
+      token: { value: ctx.secret(value), source: "op://Private/Claude/token", ...known },
     },
     ctx,
   );
@@ -36,8 +45,34 @@ describe("auth-token", () => {
   it("gives the token in the variable that Claude Code reads, beside an empty credential folder", async () => {
     const grant = await grantOf(token);
     expect(grant).toMatchObject({ login: "forwarded", files: [], notices: [] });
+    expect(grant).not.toHaveProperty("replaceable");
     expect(Object.keys(grant.env)).toEqual(["CLAUDE_CODE_OAUTH_TOKEN"]);
     expect(grant.env["CLAUDE_CODE_OAUTH_TOKEN"]?.reveal()).toBe(token);
+  });
+
+  it("gives it as a login that nothing renews and that may be replaced, when it is to go into a file", async () => {
+    const grant = await grantOf(`${token}\n`, { deliver: "file" });
+    expect(grant).toMatchObject({ login: "forwarded", env: {}, replaceable: true });
+    const [file, ...others] = grant.files;
+    expect([file?.name, others]).toEqual([".credentials.json", []]);
+    // Scopes are needed, and `user:profile` would have Claude Code ask for an account that the token may not see.
+    expect(JSON.parse(file!.content.reveal())).toEqual({
+      claudeAiOauth: { accessToken: token, scopes: ["user:inference"] },
+    });
+  });
+
+  it.each(["env", "file"])("tells what is known of the token, delivered as %s", async (deliver) => {
+    const known = { account: "me@example.test", expiresAt: 1_800_000_000_000 };
+    expect(await grantOf(token, { deliver }, known)).toMatchObject(known);
+    const grant = await grantOf(token, { deliver });
+    expect(grant).not.toHaveProperty("account");
+    expect(grant).not.toHaveProperty("expiresAt");
+  });
+
+  it("knows no other way to deliver it", () => {
+    const options = authToken().options!;
+    expect(v.safeParse(options, { deliver: "pipe" }).success).toBe(false);
+    expect(v.safeParse(options, { delivers: "file" }).success).toBe(false);
   });
 
   it.each([
@@ -85,9 +120,9 @@ describe("auth-token", () => {
 describe("a refused agent of mode token", () => {
   const about = { text: "…", instance: "my-app", mode: "token", at: 0 };
   it.each([
-    ["expired", "has expired", /^claude setup-token .*\njackin eject my-app, then load/],
-    ["revoked", "was revoked", /^claude setup-token .*\njackin eject my-app, then load/],
-    ["malformed", "no whole token", /ANTHROPIC_AUTH_TOKEN.*\n.*108 characters/],
+    ["expired", "has expired", /^jackin config auth rotate-token .*\njackin eject my-app, then/],
+    ["revoked", "was revoked", /^jackin config auth rotate-token .*\njackin eject my-app, then/],
+    ["malformed", "no whole token", /ANTHROPIC_AUTH_TOKEN.*\n.* doctor-token .*108 characters/],
     ["not-signed-in", "does not use its long-lived token", /^jackin eject my-app, then load/],
     ["not-renewed", "does not use its long-lived token", /^jackin eject my-app, then load/],
     ["scope", "expected in mode token", /sync or session/],
@@ -96,6 +131,21 @@ describe("a refused agent of mode token", () => {
     expect(notice?.level).toBe(cause === "scope" ? "info" : "warning");
     expect(notice?.text).toContain(text);
     expect(notice?.next).toMatch(next);
+  });
+
+  it("that holds it in a file needs no restart, and is told of the scope that names it", () => {
+    const token = { workspace: "my-app", role: "reviewer" };
+    const next = (cause: FailureCause) =>
+      authToken().recover!({ cause, ...about, token, replaceable: true })?.next;
+    for (const cause of ["expired", "revoked"] as const)
+      expect(next(cause)).toMatch(
+        /^jackin workspace claude-token rotate my-app --role reviewer {3}.*\njackin auth sync my-app {3}/,
+      );
+    for (const cause of ["not-signed-in", "not-renewed"] as const)
+      expect(next(cause)).toMatch(/^jackin auth sync my-app {3}/);
+    expect(next("malformed")).toContain(
+      "\njackin workspace claude-token doctor my-app --role reviewer   ",
+    );
   });
 
   it.each(["refused", "policy", "quota", "unknown"] as const)("%s is left to the core", (cause) => {

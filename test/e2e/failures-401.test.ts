@@ -168,9 +168,10 @@ claude = { auth_forward = "ignore" }
     await expectHint(session, "refused", /"Failed to auth.*does not say that/, /explain tok/);
     await expectHint(session, "malformed", /stored one was cut short/, /108 characters/);
     lab.revoke(token);
-    await expectHint(session, "hello", /token of tok was revoked/, /^claude setup-token/);
+    const rotate = /^jackin workspace claude-token rotate tok /;
+    await expectHint(session, "hello", /token of tok was revoked/, rotate);
     const { stdout, stderr } = await operator.jackin(["status"]);
-    expect(stdout + stderr).toContain("→ claude setup-token");
+    expect(stdout + stderr).toContain("→ jackin workspace claude-token rotate tok");
   });
 
   it("in mode ignore are sent to their own login", async () => {

@@ -8,7 +8,7 @@ import type { FailureCause } from "../../core/index.ts";
 
 const providers = [authSync(), authToken(), authSession(), authIgnore()];
 const sync = /^claude auth login /;
-const rotate = /^claude setup-token .*\njackin eject my-app/;
+const rotate = /^jackin config auth rotate-token .*\njackin eject my-app/;
 const inside = /^jackin hardline my-app .*\/login/;
 const login = /^jackin auth login/;
 const restart = /^jackin eject my-app, then load it again/;
@@ -22,7 +22,7 @@ const table: readonly [FailureCause, RegExp, RegExp, RegExp, RegExp][] = [
   ["expired", sync, rotate, login, inside],
   ["revoked", sync, rotate, login, inside],
   ["refused", /claude auth login.*\njackin auth explain my-app/, explain, login, explain],
-  ["malformed", explain, /explain my-app.*\nclaude setup-token/, explain, explain],
+  ["malformed", explain, /explain my-app.*\njackin config auth doctor-token/, explain, explain],
   ["scope", sync, /sync or session/, /./, inside],
   ["policy", explain, explain, explain, explain],
   ["quota", wait, wait, wait, wait],
