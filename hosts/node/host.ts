@@ -4,6 +4,7 @@ import type { Host, HostFiles } from "../../core/index.ts";
 import { createBrowse } from "./browse.ts";
 import { createExec } from "./exec.ts";
 import { createFiles, expandHome } from "./files.ts";
+import { createKeychain } from "./keychain.ts";
 import { createLock } from "./lock.ts";
 import { createNotify } from "./notify.ts";
 import { createProcess } from "./process.ts";
@@ -19,8 +20,8 @@ export interface NodeHostOptions {
   readonly command?: string;
 }
 
-export type NodeHost = Required<Omit<Host, "pty" | "keychain" | "browse">> &
-  Pick<Host, "pty" | "keychain" | "browse"> & { readonly files: Required<HostFiles> };
+export type NodeHost = Required<Omit<Host, "pty" | "browse">> &
+  Pick<Host, "pty" | "browse"> & { readonly files: Required<HostFiles> };
 
 /** This machine, on Node, Deno and Bun. Nothing is touched until it is used. */
 export function createNodeHost(options: NodeHostOptions = {}): NodeHost {
@@ -37,6 +38,7 @@ export function createNodeHost(options: NodeHostOptions = {}): NodeHost {
     files,
     exec,
     browse: createBrowse(env, process.platform),
+    keychain: createKeychain({ exec, env }),
     process: createProcess(),
     notify: createNotify(exec, env),
     lock: createLock(files, options.command ?? "jackin"),
