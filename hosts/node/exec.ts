@@ -23,11 +23,7 @@ const patience = 3_000;
  */
 export function createExec(hostEnv: Environment): HostExec {
   return async (command, args, options = {}) => {
-    if (options.signal?.aborted) throw cancelled(options.signal.reason);
-    const env = mergeEnv(hostEnv, options.env);
-    refuseNul(command, args, env);
-    const program = await findProgram(command, env["PATH"]);
-    await checkFolder(command, options.cwd);
+    const { program, env } = await checkStart(hostEnv, command, args, options);
     const started = options.stdinPipe
       ? await throughPipe(program, args, env["PATH"])
       : { program, args };
@@ -35,6 +31,21 @@ export function createExec(hostEnv: Environment): HostExec {
     if (options.signal?.aborted) throw cancelled(options.signal.reason);
     return await run(command, started.program, started.args, env, options);
   };
+}
+
+/** The program by its absolute path and its whole environment, or why it cannot be started. */
+export async function checkStart(
+  hostEnv: Environment,
+  command: string,
+  args: readonly string[],
+  options: Pick<ExecOptions, "env" | "cwd" | "signal">,
+): Promise<{ readonly program: string; readonly env: Record<string, string> }> {
+  if (options.signal?.aborted) throw cancelled(options.signal.reason);
+  const env = mergeEnv(hostEnv, options.env);
+  refuseNul(command, args, env);
+  const program = await findProgram(command, env["PATH"]);
+  await checkFolder(command, options.cwd);
+  return { program, env };
 }
 
 async function run(

@@ -8,6 +8,7 @@ import { createKeychain } from "./keychain.ts";
 import { createLock } from "./lock.ts";
 import { createNotify } from "./notify.ts";
 import { createProcess } from "./process.ts";
+import { createPty } from "./pty.ts";
 
 export interface NodeHostOptions {
   /** The environment that jackin reads and that programs get; `process.env` without it. */
@@ -20,8 +21,8 @@ export interface NodeHostOptions {
   readonly command?: string;
 }
 
-export type NodeHost = Required<Omit<Host, "pty" | "browse">> &
-  Pick<Host, "pty" | "browse"> & { readonly files: Required<HostFiles> };
+export type NodeHost = Required<Omit<Host, "browse">> &
+  Pick<Host, "browse"> & { readonly files: Required<HostFiles> };
 
 /** This machine, on Node, Deno and Bun. Nothing is touched until it is used. */
 export function createNodeHost(options: NodeHostOptions = {}): NodeHost {
@@ -40,6 +41,7 @@ export function createNodeHost(options: NodeHostOptions = {}): NodeHost {
     browse: createBrowse(env, process.platform),
     keychain: createKeychain({ exec, env }),
     process: createProcess(),
+    pty: createPty(env),
     notify: createNotify(exec, env),
     lock: createLock(files, options.command ?? "jackin"),
   };
