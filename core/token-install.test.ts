@@ -1,0 +1,273 @@
+import { describe, expect, it } from "vitest";
+import { createTokenWorld, day, tokenOne } from "../test/doubles/token-world.ts";
+import type { Step } from "../test/doubles/token-world.ts";
+import { createSecret, fingerprint, JackinError } from "./index.ts";
+import type { Config, InstallRequest } from "./index.ts";
+
+const config: Config = {
+  roles: { reviewer: {} },
+  workspaces: {
+    "my-app": { workdir: "/w/app", env: { CLAUDE_CODE_OAUTH_TOKEN: "vault://old", ORG: "acme" } },
+    site: { workdir: "/w/site" },
+  },
+};
+const scope = { workspace: "my-app" };
+const request: InstallRequest = {
+  scopes: [scope],
+  from: { value: createSecret(tokenOne), place: "vault" },
+  probe: true,
+};
+const problem = (message: string) =>
+  new JackinError({ code: "secret-failed", message, hint: "do that" });
+
+describe("installing a new token", () => {
+  it("stores, reads back, proves, notes and configures, in this order", async () => {
+    const world = createTokenWorld(config);
+    const lines: string[] = [];
+    const { entry, replaced } = await world.jackin.tokens.install(request, {
+      progress: (line) => void lines.push(line),
+    });
+    // The launch of the proof reads it once more.
+    expect(world.steps).toEqual(["write", "read", "read", "start", "status", "turn", "config"]);
+    const createdAt = world.host.clock.now();
+    expect(entry).toEqual({
+      reference: "vault://token-1",
+      fingerprint: await fingerprint(tokenOne),
+      scopes: [scope],
+      store: "secret-vault",
+      isOurs: true,
+      createdAt,
+      expiresAt: createdAt + 365 * day,
+      provenAt: createdAt,
+      provenBy: "turn",
+    });
+    expect(replaced).toEqual(["vault://old"]);
+    expect(world.config.workspaces!["my-app"]).toEqual({
+      workdir: "/w/app",
+      claude: { auth_forward: "token", oauth_token_source: "vault://token-1" },
+      env: { ORG: "acme" },
+    });
+    expect(world.config.workspaces!["site"]).toEqual({ workdir: "/w/site" });
+    expect(lines.join("\n")).not.toContain("oneone");
+    expect(JSON.stringify(world.snapshot().states)).not.toContain("oneone");
+  });
+
+  it("proves it in an instance of its own that is gone afterwards", async () => {
+    const world = createTokenWorld(config);
+    await world.jackin.tokens.install(request);
+    const [spec] = world.runtime.starts;
+    expect(spec).toMatchObject({ workdir: "/home/me/.jackin/proof", session: false });
+    expect(spec!.env["ORG"]!.reveal()).toBe("acme");
+    expect(spec!.grant.env["CLAUDE_CODE_OAUTH_TOKEN"]!.reveal()).toBe(tokenOne);
+    expect(world.runs.map(({ args }) => args[0])).toEqual(["auth", "-p"]);
+    expect(JSON.stringify(world.runs)).not.toContain("oneone");
+    expect(world.runtime.running.size).toBe(0);
+    expect((await world.jackin.status()).instances).toEqual([]);
+    expect([...world.host.disk.keys()].filter((path) => path.includes("/instances/"))).toEqual([]);
+  });
+
+  it("takes no turn unless asked", async () => {
+    const world = createTokenWorld(config);
+    const { entry } = await world.jackin.tokens.install({ ...request, probe: false });
+    expect(world.steps).not.toContain("turn");
+    expect(entry.provenBy).toBe("status");
+  });
+
+  it("remembers the place", async () => {
+    const world = createTokenWorld(config);
+    expect(await world.jackin.tokens.places()).toMatchObject([{ place: "vault", isUsual: false }]);
+    await world.jackin.tokens.install(request);
+    expect(await world.jackin.tokens.places()).toMatchObject([{ place: "vault", isUsual: true }]);
+  });
+
+  it.each([
+    [{}, "claude"],
+    [{ role: "reviewer" }, "roles.reviewer.claude"],
+    [{ workspace: "site", role: "reviewer" }, "workspaces.site.roles.reviewer.claude"],
+  ])("configures the scope %j", async (one, table) => {
+    const world = createTokenWorld(config);
+    await world.jackin.tokens.install({ ...request, scopes: [one] });
+    const found = table
+      .split(".")
+      .reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], world.config);
+    expect(found).toEqual({ auth_forward: "token", oauth_token_source: "vault://token-1" });
+  });
+
+  it("says which scope goes before it", async () => {
+    const world = createTokenWorld(config);
+    const { notices } = await world.jackin.tokens.install({ ...request, scopes: [{}] });
+    expect(notices).toMatchObject([{ text: expect.stringContaining("workspace my-app") }]);
+    const own = await world.jackin.tokens.install({ ...request, scopes: [scope] });
+    expect(own.notices).toEqual([]);
+  });
+});
+
+describe("what goes wrong is undone", () => {
+  const failing: Record<string, (world: ReturnType<typeof createTokenWorld>) => string | RegExp> = {
+    "the store refuses": ({ before }) => {
+      before.write = () => Promise.reject(problem("the store is full"));
+      return "the store is full";
+    },
+    "it cannot be read back": ({ script }) => {
+      script.read = () => ({ status: "absent" });
+      return "vault://token-1 is not there";
+    },
+    "another value is read back": ({ script }) => {
+      script.read = () => ({ status: "value", value: createSecret("something else") });
+      return "does not answer what was just stored";
+    },
+    "the proof cannot start": ({ before }) => {
+      before.start = () => Promise.reject(problem("no room"));
+      return "no room";
+    },
+    "Claude Code is not signed in with it": ({ script }) => {
+      script.status = { code: 1, stdout: '{"loggedIn":false,"authMethod":"none"}' };
+      return "Claude Code is not signed in";
+    },
+    "something outranks it": ({ script }) => {
+      script.status = { code: 0, stdout: '{"loggedIn":true,"authMethod":"api_key"}' };
+      return "would sign in by api_key instead";
+    },
+    "claude auth status is not understood": ({ script }) => {
+      script.status = { code: 3, stdout: "Segmentation fault" };
+      return "claude auth status ended with exit code 3";
+    },
+    "the API refuses it": ({ script }) => {
+      script.turn = {
+        code: 1,
+        stdout: "Failed to authenticate. API Error: 401 Invalid authentication credentials",
+      };
+      return "401 Invalid authentication credentials";
+    },
+    "the turn fails for another reason": ({ script }) => {
+      script.turn = { code: 1, stdout: "API Error: 500 overloaded" };
+      return "for another reason than the token: API Error: 500";
+    },
+    "the configuration is locked": ({ before }) => {
+      before.config = () => Promise.reject(problem("config.toml is busy"));
+      return "config.toml is busy";
+    },
+  };
+
+  it.each(Object.keys(failing))("when %s", async (name) => {
+    const world = createTokenWorld(config);
+    const before = world.snapshot();
+    const words = failing[name]!(world);
+    const error: unknown = await world.jackin.tokens.install(request).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(JackinError);
+    const { message } = error as JackinError;
+    expect(message).toMatch(words);
+    expect(message).toContain("All is as it was before.");
+    expect(message.includes("Undone: ")).toBe(name !== "the store refuses");
+    expect(world.snapshot()).toEqual(before);
+  });
+
+  it.each<Step>(["write", "read", "start", "status", "turn", "config"])(
+    "when it is cancelled at %s",
+    async (step) => {
+      const world = createTokenWorld(config);
+      const snapshot = world.snapshot();
+      const abort = new AbortController();
+      world.before[step] = () => abort.abort();
+      const done = world.jackin.tokens.install(request, { signal: abort.signal });
+      await expect(done).rejects.toMatchObject({ code: "cancelled" });
+      expect(world.snapshot()).toEqual(snapshot);
+    },
+  );
+
+  it("and what cannot be undone is said, and tried again by the next setup once this process has ended", async () => {
+    const world = createTokenWorld(config);
+    world.before.config = () => Promise.reject(problem("config.toml is busy"));
+    world.script.undoError = problem("the vault is sealed");
+    await expect(world.jackin.tokens.install(request)).rejects.toMatchObject({
+      code: "secret-failed",
+      message:
+        "config.toml is busy\nUndone: what jackin had noted of it.\nCould not be undone: vault://token-1 in its store (the vault is sealed).",
+      hint: "do that\ndo that",
+    });
+    expect([...world.vault.keys()]).toEqual(["vault://token-1"]);
+    delete world.before.config;
+    world.script.undoError = undefined;
+    world.script.isAlive = false;
+    await world.jackin.tokens.install(request);
+    expect([...world.vault.keys()]).toEqual(["vault://token-2"]);
+    expect([...world.states.items.keys()].filter((key) => key.includes("pending"))).toEqual([]);
+  });
+
+  it("keeps what another process, which is alive, is just storing", async () => {
+    const world = createTokenWorld(config);
+    world.vault.set("vault://theirs", "x");
+    world.ours.add("vault://theirs");
+    const note = { process: "you:2", place: "vault", reference: "vault://theirs" };
+    await world.states.setItem("token-pending:1", note);
+    await world.jackin.tokens.install(request);
+    expect([...world.vault.keys()]).toContain("vault://theirs");
+  });
+});
+
+describe("a request that cannot be", () => {
+  it.each<[string, Partial<InstallRequest>, string, RegExp]>([
+    ["names no scope", { scopes: [] }, "usage", /No scope/],
+    [
+      "names no workspace that is there",
+      { scopes: [{ workspace: "my-ap" }] },
+      "not-found",
+      /my-app/,
+    ],
+    ["names no role that is there", { scopes: [{ role: "review" }] }, "not-found", /reviewer/],
+    [
+      "names no store that is there",
+      { from: { value: createSecret(tokenOne), place: "vult" } },
+      "usage",
+      /Did you mean "vault"/,
+    ],
+    ["brings a token for a reference", { from: { reference: tokenOne } }, "usage", /token itself/],
+    ["brings a text for a reference", { from: { reference: "claude" } }, "usage", /no reference/],
+    [
+      "names an empty place",
+      { from: { reference: "vault://nothing" } },
+      "secret-failed",
+      /not there/,
+    ],
+  ])("%s", async (_, part, code, message) => {
+    const world = createTokenWorld(config);
+    const before = world.snapshot();
+    const done = world.jackin.tokens.install({ ...request, ...part });
+    const error = (await done.catch((e: unknown) => e)) as JackinError;
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(message);
+    expect(error.message + String(error.hint)).not.toContain("oneone");
+    expect(world.snapshot()).toEqual(before);
+  });
+});
+
+describe("reusing one that is stored already", () => {
+  it("writes nothing to the store and does not know its age", async () => {
+    const world = createTokenWorld(config);
+    world.vault.set("vault://mine", `${tokenOne}\n`);
+    const { entry } = await world.jackin.tokens.install({
+      ...request,
+      from: { reference: "vault://mine" },
+    });
+    expect(world.steps).not.toContain("write");
+    expect(entry).toMatchObject({ reference: "vault://mine", isOurs: false });
+    expect(entry.fingerprint).toBe(await fingerprint(tokenOne));
+    expect(entry).not.toHaveProperty("expiresAt");
+  });
+
+  it("keeps what is known of it, and adds the scope", async () => {
+    const world = createTokenWorld(config);
+    const first = await world.jackin.tokens.install(request);
+    world.host.clock.time += 10 * day;
+    const { entry } = await world.jackin.tokens.install({
+      scopes: [{ workspace: "site" }],
+      from: { reference: first.entry.reference },
+    });
+    expect(entry).toMatchObject({
+      createdAt: first.entry.createdAt,
+      expiresAt: first.entry.expiresAt,
+      isOurs: true,
+      scopes: [scope, { workspace: "site" }],
+    });
+  });
+});

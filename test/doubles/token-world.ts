@@ -1,0 +1,182 @@
+/** jackin in memory with a store that takes tokens, a configuration that can be changed and a Claude Code that is scripted. */
+import { createJackin, createSecret, JackinError } from "../../core/index.ts";
+import type {
+  AuthProvider,
+  Config,
+  ConfigChange,
+  Grant,
+  PluginContext,
+  RunRequest,
+  SecretAnswer,
+  SecretResolver,
+} from "../../core/index.ts";
+import { createHostDouble } from "./host.ts";
+import { createRuntimeDouble } from "./runtime.ts";
+import { createStoreDouble } from "./store.ts";
+
+export const tokenOne = `sk-ant-oat01-${"one".repeat(31)}AA`;
+export const tokenTwo = `sk-ant-oat01-${"two".repeat(31)}AA`;
+export const day = 86_400_000;
+
+export type Step = "write" | "read" | "start" | "status" | "turn" | "config";
+
+export function createTokenWorld(initial: Config) {
+  let config = initial;
+  /** What happened, in order. */
+  const steps: Step[] = [];
+  /** Runs before a step does its part; throwing makes it fail. */
+  const before: Partial<Record<Step, () => void | Promise<void>>> = {};
+  const vault = new Map<string, string>();
+  const ours = new Set<string>();
+  const script = {
+    status: { code: 0, stdout: '{"loggedIn":true,"authMethod":"oauth_token"}' },
+    turn: { code: 0, stdout: "pong" },
+    undoError: undefined as JackinError | undefined,
+    removeError: undefined as JackinError | undefined,
+    /** What each read gives instead of what is there. */
+    read: undefined as ((reference: string) => SecretAnswer) | undefined,
+    deliver: "env" as "env" | "file",
+    isAlive: true,
+  };
+  let count = 0;
+
+  async function at(step: Step, ctx?: PluginContext) {
+    steps.push(step);
+    await before[step]?.();
+    if (ctx?.signal.aborted) throw new JackinError({ code: "cancelled", message: "Cancelled." });
+  }
+
+  const store: SecretResolver = {
+    kind: "secret",
+    name: "secret-vault",
+    scheme: "vault",
+    async resolve(references, ctx) {
+      await at("read", ctx);
+      return new Map(
+        references.map((reference): [string, SecretAnswer] => {
+          const value = vault.get(reference);
+          if (script.read) return [reference, script.read(reference)];
+          return value === undefined
+            ? [reference, { status: "absent" }]
+            : [reference, { status: "value", value: createSecret(value) }];
+        }),
+      );
+    },
+    places: async () => [{ place: "vault", text: "the vault" }],
+    async write({ value }, ctx) {
+      await at("write", ctx);
+      const reference = `vault://token-${++count}`;
+      vault.set(reference, value.reveal());
+      ours.add(reference);
+      return {
+        reference,
+        async undo() {
+          if (script.undoError) throw script.undoError;
+          vault.delete(reference);
+        },
+      };
+    },
+    async remove(reference) {
+      if (script.removeError) throw script.removeError;
+      if (!ours.has(reference)) return "foreign";
+      return vault.delete(reference) ? "removed" : "absent";
+    },
+  };
+
+  const token: AuthProvider = {
+    kind: "auth",
+    name: "auth-token",
+    mode: "token",
+    needsToken: true,
+    async grant({ token: given }) {
+      const grant: Grant = {
+        line: "claude auth: long-lived OAuth token",
+        login: "forwarded",
+        files: [],
+        env: {},
+        notices: [],
+        ...(given?.expiresAt !== undefined && { expiresAt: given.expiresAt }),
+      };
+      return script.deliver === "file"
+        ? {
+            ...grant,
+            replaceable: true,
+            files: [{ name: ".credentials.json", content: given!.value }],
+          }
+        : { ...grant, env: { CLAUDE_CODE_OAUTH_TOKEN: given!.value } };
+    },
+  };
+  const ignore: AuthProvider = {
+    kind: "auth",
+    name: "auth-ignore",
+    mode: "ignore",
+    grant: async () => ({
+      line: "claude auth: none (manual /login required)",
+      login: "own",
+      files: [],
+      env: {},
+      notices: [],
+    }),
+  };
+
+  const base = createRuntimeDouble({ onStart: (_, ctx) => at("start", ctx) });
+  const runs: RunRequest[] = [];
+  const runtime: typeof base = {
+    ...base,
+    async run(request, ctx) {
+      runs.push(request);
+      const isTurn = request.args[0] === "-p";
+      await at(isTurn ? "turn" : "status", ctx);
+      return isTurn ? script.turn : script.status;
+    },
+  };
+  const host = createHostDouble({ files: { "/w/app/file": "", "/w/site/file": "" } });
+  const states = createStoreDouble();
+  const jackin = createJackin({
+    host: { ...host, process: { id: "me:1", isAlive: async () => script.isAlive } },
+    plugins: [runtime, token, ignore, store],
+    store: states,
+    config: async () => ({ config, notices: [] }),
+    async editConfig(decide, { signal }) {
+      await at("config");
+      if (signal?.aborted) throw new JackinError({ code: "cancelled", message: "Cancelled." });
+      config = decide(config).reduce(apply, config);
+    },
+  });
+  return {
+    jackin,
+    steps,
+    before,
+    vault,
+    ours,
+    script,
+    runtime,
+    runs,
+    host,
+    states,
+    get config() {
+      return config;
+    },
+    set config(value: Config) {
+      config = value;
+    },
+    /** Everything that must be as it was when an operation fails. */
+    snapshot: () =>
+      structuredClone({
+        config,
+        vault: [...vault],
+        running: [...base.running.keys()],
+        states: [...states.items],
+      }),
+  };
+}
+
+/** Independent of the core's own. */
+function apply(config: Config, { path, value }: ConfigChange): Config {
+  const copy = structuredClone(config) as Record<string, unknown>;
+  let table = copy;
+  for (const key of path.slice(0, -1)) table = (table[key] ??= {}) as Record<string, unknown>;
+  if (value === undefined) delete table[path.at(-1)!];
+  else table[path.at(-1)!] = value;
+  return copy;
+}
