@@ -37,6 +37,7 @@ export function createTokenWorld(initial: Config) {
     read: undefined as ((reference: string) => SecretAnswer) | undefined,
     deliver: "env" as "env" | "file",
     isAlive: true,
+    configError: undefined as Error | undefined,
   };
   let count = 0;
 
@@ -136,7 +137,10 @@ export function createTokenWorld(initial: Config) {
     host: { ...host, process: { id: "me:1", isAlive: async () => script.isAlive } },
     plugins: [runtime, token, ignore, store],
     store: states,
-    config: async () => ({ config, notices: [] }),
+    async config() {
+      if (script.configError) throw script.configError;
+      return { config, notices: [] };
+    },
     async editConfig(decide, { signal }) {
       await at("config");
       if (signal?.aborted) throw new JackinError({ code: "cancelled", message: "Cancelled." });

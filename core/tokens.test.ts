@@ -1,0 +1,297 @@
+import { describe, expect, it } from "vitest";
+import { createTokenWorld, day, tokenOne, tokenTwo } from "../test/doubles/token-world.ts";
+import { createSecret } from "./index.ts";
+import type { Config, TokenScope } from "./index.ts";
+
+const config: Config = {
+  workspaces: {
+    "my-app": { workdir: "/w/app" },
+    site: { workdir: "/w/site" },
+    bare: { workdir: "/w/app" },
+  },
+};
+const app = { workspace: "my-app" };
+
+async function withToken(
+  scopes: readonly TokenScope[] = [app],
+  world = createTokenWorld(config),
+  value = tokenOne,
+) {
+  const { entry, replaced } = await world.jackin.tokens.install({
+    scopes,
+    from: { value: createSecret(value), place: "vault" },
+  });
+  world.steps.length = 0;
+  return { world, tokens: world.jackin.tokens, reference: entry.reference, replaced };
+}
+
+const bad401 = "Failed to authenticate. API Error: 401 Invalid authentication credentials";
+
+describe("a token's expiry", () => {
+  it.each<[left: number, level: string | undefined, text: string]>([
+    [365, undefined, ""],
+    [30.01, undefined, ""],
+    [30, "warning", "expires in 30 days, on 2027-"],
+    [7.01, "warning", "expires in 7 days, on"],
+    [7, "urgent", "expires in 7 days, on"],
+    [1.5, "urgent", "expires tomorrow, on"],
+    [0.5, "urgent", "expires today, on"],
+    [0, "urgent", "has expired on 2027-11-25 (estimated)"],
+    [-9, "urgent", "has expired on 2027-11-25 (estimated)"],
+  ])("with %s days left is told everywhere as %s", async (left, level, text) => {
+    const { world, tokens, reference } = await withToken();
+    world.host.clock.time += (365 - left) * day;
+    const banner = level && {
+      level,
+      text: expect.stringContaining(`${reference} ${text}`),
+      next: "jackin workspace claude-token rotate my-app",
+    };
+    const banners = banner ? [banner] : [];
+    expect((await tokens.list())[0]!.banner).toEqual(banner);
+    expect((await world.jackin.status()).notices).toEqual(banners);
+    const launched = await world.jackin.load({ target: "my-app" });
+    expect(launched.notices.filter(({ text: line }) => line.includes("token"))).toEqual(banners);
+    expect(launched.instance.expiresAt).toBe(Date.UTC(2027, 10, 25, 12));
+    expect((await tokens.ofLaunch({ target: "my-app" }))?.banner).toEqual(banner);
+  });
+
+  it("is not told of a token that was replaced by hand in its place", async () => {
+    const { world, reference } = await withToken();
+    world.host.clock.time += 364 * day;
+    world.vault.set(reference, tokenTwo);
+    const launched = await world.jackin.load({ target: "my-app" });
+    expect(launched.notices).toEqual([]);
+    expect(launched.instance.expiresAt).toBeUndefined();
+  });
+
+  it("is not told of one that nobody uses", async () => {
+    const { world } = await withToken();
+    world.host.clock.time += 364 * day;
+    world.config = config;
+    expect((await world.jackin.status()).notices).toEqual([]);
+  });
+
+  it("leaves status alone while the configuration cannot be read", async () => {
+    const { world } = await withToken();
+    await world.states.setItem("tokens:torn", { reference: 1 });
+    world.script.configError = new Error("torn");
+    expect((await world.jackin.status()).notices).toEqual([]);
+  });
+});
+
+describe("the list of tokens", () => {
+  it("has each once, with who names it and which agents hold it, and asks no store", async () => {
+    const { world, tokens, reference } = await withToken([app, { workspace: "site" }]);
+    world.config = { ...world.config, claude: { oauth_token_env: "TOKEN" } };
+    await world.jackin.load({ target: "site" });
+    world.steps.length = 0;
+    expect(await tokens.list()).toEqual([
+      expect.objectContaining({ reference: "env://TOKEN", scopes: [{}], agents: [] }),
+      expect.objectContaining({
+        reference,
+        scopes: [app, { workspace: "site" }],
+        agents: ["site"],
+        entry: expect.objectContaining({ isOurs: true }),
+      }),
+    ]);
+    expect(world.steps).toEqual([]);
+  });
+
+  it("never shows a token that stands in the configuration", async () => {
+    const world = createTokenWorld({ ...config, env: { CLAUDE_CODE_OAUTH_TOKEN: tokenOne } });
+    const list = await world.jackin.tokens.list();
+    expect(list).toMatchObject([{ reference: "literal", scopes: [{}] }]);
+    expect(JSON.stringify(list)).not.toContain("oneone");
+  });
+
+  it("tells what a launch would take, and nothing in a mode without one", async () => {
+    const { tokens, reference } = await withToken();
+    expect(await tokens.ofLaunch({ target: "my-app" })).toMatchObject({ reference, scopes: [app] });
+    expect(await tokens.ofLaunch({ target: "my-app", mode: "ignore" })).toBeUndefined();
+  });
+});
+
+describe("examining", () => {
+  const states = async (
+    world: ReturnType<typeof createTokenWorld>,
+    scope: TokenScope,
+    probe = false,
+  ) => {
+    const report = await world.jackin.tokens.examine(scope, { probe });
+    expect(JSON.stringify(report)).not.toMatch(/oneone|twotwo/);
+    return Object.fromEntries(report.checks.map(({ name, state }) => [name, state]));
+  };
+
+  it("finds all in order", async () => {
+    const { world } = await withToken();
+    expect(await states(world, app)).toEqual({
+      value: "good",
+      age: "good",
+      mode: "good",
+      precedence: "good",
+    });
+    world.steps.length = 0;
+    expect(await states(world, app, true)).toMatchObject({ turn: "good" });
+    expect(world.steps).toContain("turn");
+  });
+
+  it.each<
+    [string, (world: ReturnType<typeof createTokenWorld>, reference: string) => void, object]
+  >([
+    ["one that is gone", ({ vault }, at) => vault.delete(at), { value: "bad" }],
+    [
+      "one that was replaced by hand",
+      ({ vault }, at) => vault.set(at, tokenTwo),
+      { value: "warning", age: "warning" },
+    ],
+    [
+      "one that was cut short",
+      ({ vault }, at) => vault.set(at, "sk-ant-oat01-x"),
+      { value: "warning" },
+    ],
+    [
+      "one that is an API key",
+      ({ vault }, at) => vault.set(at, "sk-ant-api03-x"),
+      { value: "bad" },
+    ],
+    ["one that is old", ({ host }) => (host.clock.time += 350 * day), { age: "warning" }],
+    ["one that is too old", ({ host }) => (host.clock.time += 366 * day), { age: "bad" }],
+    [
+      "an API key in the environment",
+      (world) => (world.config = { ...world.config, env: { ANTHROPIC_API_KEY: "vault://key" } }),
+      { precedence: "bad" },
+    ],
+    [
+      "another mode",
+      (world) => {
+        const { claude, ...mine } = world.config.workspaces!["my-app"]!;
+        const now = { ...mine, claude: { ...claude, auth_forward: "ignore" } };
+        world.config = { workspaces: { ...world.config.workspaces, "my-app": now } };
+      },
+      { mode: "warning" },
+    ],
+  ])("finds %s", async (_, change, expected) => {
+    const { world, reference } = await withToken();
+    change(world, reference);
+    expect(await states(world, app)).toMatchObject(expected);
+  });
+
+  it("finds one that the API refuses, and one that cannot be tried", async () => {
+    const { world } = await withToken();
+    world.script.turn = { code: 1, stdout: bad401 };
+    expect(await states(world, app, true)).toMatchObject({ turn: "bad" });
+    world.script.turn = { code: 1, stdout: "API Error: 500" };
+    expect(await states(world, app, true)).toMatchObject({ turn: "warning" });
+  });
+
+  it("says whose token a scope uses, and when there is none", async () => {
+    const { world, tokens } = await withToken([{}]);
+    const { checks } = await tokens.examine({ workspace: "site" });
+    expect(checks[0]!.text).toContain("named by global");
+    world.config = config;
+    await expect(tokens.examine(app)).rejects.toMatchObject({ code: "token-missing" });
+    await expect(tokens.examine({ workspace: "my" })).rejects.toMatchObject({ code: "not-found" });
+  });
+});
+
+describe("replacing a token under running agents", () => {
+  it.each(["env", "file"] as const)("delivered as %s", async (deliver) => {
+    const { world, tokens, reference: old } = await withToken([app, { workspace: "site" }]);
+    world.script.deliver = deliver;
+    await world.jackin.load({ target: "my-app" });
+    await world.jackin.load({ target: "site" });
+    const { reference, replaced } = await withToken([app], world, tokenTwo);
+    expect(replaced).toEqual([old]);
+    const brought = await tokens.bringAlong(old);
+    // The other workspace still names the old one.
+    expect(brought).toMatchObject([
+      { instance: "my-app", outcome: deliver === "file" ? "switched" : "restart" },
+    ]);
+    const put = world.runtime.put.map(([instance, file]) => [instance, file.content.reveal()]);
+    expect(put).toEqual(deliver === "file" ? [["my-app", tokenTwo]] : []);
+    const holds = async () =>
+      (await world.jackin.status()).instances.map(({ instance, token }) => [instance, token]);
+    expect(await holds()).toEqual([
+      ["my-app", deliver === "file" ? reference : old],
+      ["site", old],
+    ]);
+    if (deliver === "file") return;
+    await tokens.restart("my-app");
+    expect(await holds()).toEqual([
+      ["my-app", reference],
+      ["site", old],
+    ]);
+  });
+
+  it("restarts in the conversation that there is, and only what runs", async () => {
+    const { world, tokens } = await withToken();
+    await world.jackin.load({ target: "my-app" });
+    await tokens.restart("my-app");
+    expect(world.runtime.starts.at(-1)!.args).toEqual([]);
+    const projects = "/home/me/.jackin/instances/my-app/claude/projects";
+    world.host.disk.set(`${projects}/-w-app/1.jsonl`, "");
+    await tokens.restart("my-app");
+    expect(world.runtime.starts.at(-1)!.args).toEqual(["--continue"]);
+    await world.jackin.exile();
+    await expect(tokens.restart("my-app")).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  it("removes the old one once nobody names it, and only if it is jackin's", async () => {
+    const { world, tokens, reference: old } = await withToken([app, { workspace: "site" }]);
+    const second = await withToken([app], world, tokenTwo);
+    expect(await tokens.retire(old)).toMatchObject({
+      outcome: "kept",
+      text: expect.stringContaining("workspace site still names it"),
+    });
+    await tokens.install({
+      scopes: [{ workspace: "site" }],
+      from: { reference: second.reference },
+    });
+    world.script.removeError = Object.assign(new Error("sealed"), {
+      name: "JackinError",
+      code: "secret-failed",
+    }) as never;
+    expect(await tokens.retire(old)).toMatchObject({ outcome: "failed" });
+    expect(world.vault.has(old)).toBe(true);
+    world.script.removeError = undefined;
+    expect(await tokens.retire(old)).toMatchObject({ outcome: "removed" });
+    expect([...world.vault.keys()]).toEqual([second.reference]);
+    expect((await tokens.list()).map((one) => one.reference)).toEqual([second.reference]);
+    world.vault.set("vault://mine", "x");
+    expect(await tokens.retire("vault://mine")).toMatchObject({ outcome: "kept" });
+    expect(world.vault.has("vault://mine")).toBe(true);
+  });
+
+  it("tells whether the API still takes the old one", async () => {
+    const { world, tokens, reference } = await withToken();
+    expect(await tokens.isAccepted(reference)).toBe("accepted");
+    world.script.turn = { code: 1, stdout: bad401 };
+    expect(await tokens.isAccepted(reference)).toBe("refused");
+    world.script.turn = { code: 1, stdout: "API Error: 403 oauth_org_not_allowed" };
+    await expect(tokens.isAccepted(reference)).rejects.toMatchObject({ code: "start-failed" });
+    expect(world.config.claude).toBeUndefined();
+  });
+});
+
+describe("releasing", () => {
+  it("takes the token out of a scope's configuration, sets its mode, and names who holds it", async () => {
+    const { world, tokens, reference } = await withToken([app, { workspace: "site" }]);
+    await world.jackin.load({ target: "my-app" });
+    await world.jackin.load({ target: "site" });
+    expect(await tokens.release({ scopes: [app], mode: "ignore" })).toEqual({
+      references: [reference],
+      agents: ["my-app"],
+    });
+    expect(world.config.workspaces!["my-app"]!.claude).toEqual({ auth_forward: "ignore" });
+    expect(world.config.workspaces!["site"]!.claude).toMatchObject({ auth_forward: "token" });
+  });
+
+  it("of a scope that has none of its own changes nothing", async () => {
+    const { world, tokens } = await withToken([{}]);
+    const before = world.snapshot();
+    await expect(tokens.release({ scopes: [app], mode: "ignore" })).rejects.toMatchObject({
+      code: "token-missing",
+    });
+    expect(world.snapshot()).toEqual(before);
+  });
+});
