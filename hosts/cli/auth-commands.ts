@@ -1,11 +1,13 @@
 import type { Command } from "commander";
-import type { Drift, DriftState, EffectiveMode, Health, ModeHealth } from "../../core/index.ts";
+import type { Drift, DriftState, EffectiveMode, ModeHealth } from "../../core/index.ts";
 import { registerAuthExplain } from "./auth-explain.ts";
 import { registerAuthLogin } from "./auth-login.ts";
 import type { CommandDeps } from "./command.ts";
 import { commandGroup } from "./command.ts";
+import { healthLines } from "./health.ts";
 import { ensureKept } from "./keeping.ts";
-import { createPaint, harmless, nextLines, table, validity } from "./show.ts";
+import { harmless, table, validity } from "./show.ts";
+import { tokenLines } from "./token-doctor.ts";
 
 interface JsonFlag {
   readonly json?: boolean;
@@ -26,11 +28,11 @@ export function registerAuthCommands(program: Command, deps: CommandDeps): void 
     .action((instance: string | undefined, flags: JsonFlag) => authSync(deps, instance, flags));
   auth
     .command("status")
-    .summary("the health of each mode's credential, and of what running agents hold")
+    .summary("the health of each mode's credential, each token, and what running agents hold")
     .description(
-      "Show the health of each mode's credential, and how what each running agent holds compares with it: fresh, behind the host, expired, dead, hollow, missing or shadowed. Exit code 3 when one in use needs you.",
+      "Show the health of each mode's credential, until when each long-lived token is good and who uses it, and how what each running agent holds compares with it: fresh, behind the host, expired, dead, hollow, missing or shadowed. Exit code 3 when one in use needs you.",
     )
-    .option("--json", "print a JSON object: modes, agents")
+    .option("--json", "print a JSON object: modes, tokens, agents")
     .action((flags: JsonFlag) => authStatus(deps, flags));
   registerAuthExplain(auth, deps);
   registerAuthLogin(auth, deps);
@@ -88,21 +90,24 @@ async function authStatus(deps: CommandDeps, flags: JsonFlag): Promise<void> {
   const agents = await deps.working("looking into running agents", (progress) =>
     jackin.drift({ signal: deps.signal, progress }),
   );
+  const tokens = await jackin.tokens.list({ signal: deps.signal });
   await ensureKept(deps, jackin);
   const used = usedModes(effectiveModes(config));
   deps.notices(notices);
   const isBad = ({ mode, health }: ModeHealth) => used.has(mode) && health?.state === "bad";
   if (all.some(isBad) || agents.some(({ state }) => needsOperator.has(state))) deps.exit(3);
   const modes = all.map((item) => ({ ...item, usedBy: used.get(item.mode) ?? [] }));
-  if (flags.json) return deps.json({ modes, agents });
+  if (flags.json) return deps.json({ modes, tokens, agents });
+  const now = Date.now();
   for (const row of modes)
-    deps.out(healthLines(deps, row.mode, row.health, saidOf(row)).join("\n"));
-  for (const drift of agents) deps.out(driftLines(deps, drift).join("\n"));
+    deps.out(healthLines(deps, row.mode, row.health, saidOf(row), now).join("\n"));
+  for (const token of tokens) deps.out(tokenLines(deps, token, jackin.host.clock.now()).join("\n"));
+  for (const drift of agents) deps.out(driftLines(deps, drift, now).join("\n"));
 }
 
 const needsOperator: ReadonlySet<DriftState> = new Set(["expired", "dead", "hollow"]);
 
-function driftLines(deps: CommandDeps, drift: Drift): string[] {
+function driftLines(deps: CommandDeps, drift: Drift, now: number): string[] {
   const { instance, mode, state, text, next, expiresAt } = drift;
   const level = state === "fresh" ? "good" : needsOperator.has(state) ? "bad" : "warning";
   const health = {
@@ -112,7 +117,7 @@ function driftLines(deps: CommandDeps, drift: Drift): string[] {
     ...(expiresAt !== undefined && state !== "expired" && { expiresAt }),
   } as const;
   const what = text.startsWith(state) ? text : `${state}, ${text}`;
-  return healthLines(deps, `agent ${harmless(instance)} (${harmless(mode)})`, health, what);
+  return healthLines(deps, `agent ${harmless(instance)} (${harmless(mode)})`, health, what, now);
 }
 
 /** Which modes launches would have, and by whose word. */
@@ -163,30 +168,6 @@ async function doctorCommand(deps: CommandDeps, flags: JsonFlag): Promise<void> 
   );
   if (checks.some(({ state }) => state === "bad")) deps.exit(1);
   if (flags.json) return deps.json(checks);
-  for (const check of checks) deps.out(healthLines(deps, check.name, check, check.text).join("\n"));
-}
-
-const marks = {
-  good: ["green", "✓"],
-  warning: ["yellow", "!"],
-  bad: ["red", "✗"],
-} as const;
-
-function healthLines(
-  deps: CommandDeps,
-  name: string,
-  health: Health | undefined,
-  text: string,
-): string[] {
-  const [color, mark] = health ? marks[health.state] : (["dim", "-"] as const);
-  const [first, ...rest] = harmless(text).split("\n");
-  const left = validity(health?.expiresAt, Date.now());
-  const facts = [health?.account, left && (left === "expired" ? left : `valid for ${left}`)];
-  return [
-    `${createPaint(deps.io, "stdout")(color, mark)} ${name}: ${first}`,
-    ...[...rest, ...facts.filter((fact) => fact !== undefined)].map(
-      (line) => `    ${harmless(line)}`,
-    ),
-    ...nextLines(health?.next && harmless(health.next), "    "),
-  ];
+  for (const check of checks)
+    deps.out(healthLines(deps, check.name, check, check.text, Date.now()).join("\n"));
 }

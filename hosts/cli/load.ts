@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Jackin, Launched, LaunchRequest } from "../../core/index.ts";
+import type { Jackin, Launched, LaunchRequest, TokenStatus } from "../../core/index.ts";
 import { JackinError } from "../../core/index.ts";
 import { attachTo } from "./attach.ts";
 import type { CommandDeps } from "./command.ts";
@@ -72,6 +72,7 @@ async function load(
     image: flags.image,
     args: prompt === undefined ? passed : ["-p", ...passed],
   };
+  await mayRotate(deps, jackin, request, flags);
   if (prompt !== undefined) return await print(deps, jackin, request, prompt, flags.json === true);
   return await start(deps, jackin, request, flags);
 }
@@ -117,6 +118,31 @@ async function print(
   );
   if (json) deps.json({ ...toJson(printed), code: printed.code, stdout: printed.stdout });
   deps.exit(printed.code);
+}
+
+/** A token that has expired fails the agent's first turn: its operator is asked before. */
+async function mayRotate(
+  deps: CommandDeps,
+  jackin: Jackin,
+  request: LaunchRequest,
+  { json }: LoadFlags,
+): Promise<void> {
+  if (!deps.isTerminal || json) return;
+  // What is wrong with the launch is told by the launch.
+  const token = await jackin.tokens
+    .ofLaunch(request, { signal: deps.signal })
+    .catch(() => undefined);
+  const [scope] = token?.scopes ?? [];
+  if (!token?.banner || !scope || !isPast(token, jackin.host.clock.now())) return;
+  deps.notices([token.banner]);
+  if (!(await deps.prompts.confirm("Put a new one in its place now?"))) return;
+  const { rotate } = await import("./token-rotate.ts");
+  const { ownToken } = await import("./token-scope.ts");
+  await rotate(deps, jackin, scope, await ownToken(deps, jackin, scope, "rotate"));
+}
+
+function isPast({ entry }: TokenStatus, now: number): boolean {
+  return entry?.expiresAt !== undefined && entry.expiresAt <= now;
 }
 
 /** What a launch says, on stderr: the line exactly and alone, then who, how long, who else, and what to look after. */

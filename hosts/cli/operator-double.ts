@@ -10,6 +10,7 @@ import type {
   Runtime,
   StartSpec,
   Surroundings,
+  Tokens,
 } from "../../core/index.ts";
 import { cancelled, JackinError } from "../../core/index.ts";
 import { authIgnore } from "../../plugins/auth-ignore/index.ts";
@@ -37,11 +38,13 @@ export interface CallInit {
   readonly signal?: AbortSignal;
   /** Told of each piece of stdout as it comes. */
   readonly onOutput?: (text: string) => void;
-  /** What the person answers, in order; "cancel" gives up. */
+  /** What the person answers, in order; "cancel" gives up, "wait" waits until the question is taken back. */
   readonly answers?: readonly (string | boolean)[];
   readonly cwd?: string;
   /** Beside the ones that are always there. */
   readonly plugins?: readonly Plugin[];
+  /** Instead of what the core does. */
+  readonly tokens?: Partial<Tokens>;
 }
 
 export const everywhere = ["stdin", "stdout", "stderr"] as const;
@@ -64,6 +67,8 @@ export async function createOperatorDouble() {
     runtime.plugin,
   ];
   const asked: string[] = [];
+  const browser = { isThere: true, shown: [] as string[] };
+  const clock = { time: now, now: () => clock.time };
   const keepers = { started: 0, error: undefined as Error | undefined };
 
   async function jackin(argv: readonly string[], init: CallInit = {}): Promise<Outcome> {
@@ -82,7 +87,14 @@ export async function createOperatorDouble() {
     stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
     stdin.end(init.input ?? "");
     const allEnv = { ...env, ...init.env };
-    const host = { ...createNodeHost({ env: allEnv }), clock: { now: () => now } };
+    const host = {
+      ...createNodeHost({ env: allEnv }),
+      clock,
+      browse: async (url: string) => {
+        browser.shown.push(url);
+        return browser.isThere;
+      },
+    };
     const code = await run(
       argv,
       {
@@ -94,8 +106,12 @@ export async function createOperatorDouble() {
         signal: init.signal ?? new AbortController().signal,
       },
       {
-        open: (options) =>
-          openJackin({ ...options, host, plugins: [...plugins, ...(init.plugins ?? [])] }),
+        async open(options) {
+          const all = [...plugins, ...(init.plugins ?? [])];
+          const opened = await openJackin({ ...options, host, plugins: all });
+          const tokens = { ...opened.jackin.tokens, ...init.tokens };
+          return { ...opened, jackin: { ...opened.jackin, tokens } };
+        },
         prompts: promptsDouble(answers, asked),
         async startKeeper() {
           if (keepers.error) throw keepers.error;
@@ -114,6 +130,9 @@ export async function createOperatorDouble() {
     login,
     /** How often a process was started that keeps agents signed in; none is in truth. */
     keepers,
+    browser,
+    /** Set its `time` to let time pass. */
+    clock,
     /** The questions so far, with what could be chosen. */
     asked,
     async configure(toml: string, mode = 0o600) {
@@ -137,10 +156,18 @@ function promptsDouble(answers: (string | boolean)[], asked: string[]): Prompts 
   };
   return {
     select: async (message, options) =>
-      next(`${message}: ${options.map(({ value }) => value).join(", ")}`),
+      next(
+        `${message}: ${options.map(({ value, disabled }) => (disabled ? `(${value})` : value)).join(", ")}`,
+      ),
     confirm: async (message) => next(message),
     text: async (message) => next(message),
-    password: async (message) => next(message),
+    async password(message, { signal } = {}) {
+      if (answers[0] !== "wait") return next(message);
+      asked.push(message);
+      answers.shift();
+      await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+      throw cancelled();
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { registerKeeperCommands } from "./keeper-commands.ts";
 import { registerLoad } from "./load.ts";
 import { registerServe } from "./serve.ts";
 import { registerSessionCommands } from "./session-commands.ts";
+import { registerTokenCommands } from "./token-commands.ts";
 
 /** All commands, declared only: what they need is imported when they run. `passed` is what followed `--`. */
 export function createProgram(deps: CommandDeps, passed: readonly string[]): Command {
@@ -34,6 +35,7 @@ export function createProgram(deps: CommandDeps, passed: readonly string[]): Com
   registerKeeperCommands(program, deps);
   program.commandsGroup("Setup:");
   registerConfigCommands(program, deps);
+  registerTokenCommands(program, deps);
   registerServe(program, deps);
   return program.helpCommand("help [command]", "print the help of a command");
 }

@@ -7,6 +7,7 @@ import { canAsk } from "./io.ts";
 import { createPrompts } from "./prompts.ts";
 import type { Prompts } from "./prompts.ts";
 import { createPaint, harmless, nextLines, noticeLines } from "./show.ts";
+import { refuseTokenArgument } from "./token-argument.ts";
 import { working } from "./working.ts";
 
 export interface RunOptions {
@@ -29,6 +30,7 @@ export async function run(
     // What follows `--` is Claude Code's, whatever it looks like.
     const cut = argv[0] === "load" ? argv.indexOf("--") : -1;
     const own = cut === -1 ? argv : argv.slice(0, cut);
+    refuseTokenArgument(own);
     const program = createProgram(session.deps, cut === -1 ? [] : argv.slice(cut + 1));
     if (own.length === 0) {
       if (!session.deps.isTerminal) return (program.outputHelp(), 0);

@@ -1,0 +1,168 @@
+import { cancelled, JackinError, tokenCommand } from "../../core/index.ts";
+import type { Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
+import type { CommandDeps } from "./command.ts";
+import { modeChoices, modesOf, presentName } from "./config-auth.ts";
+import { checkMode } from "./config-scope.ts";
+import { ensureKept } from "./keeping.ts";
+import { harmless } from "./show.ts";
+import { showRevokePage } from "./token-page.ts";
+import { restartAll, retire } from "./token-rotate.ts";
+import { chooseScope, ownToken, scopeNames } from "./token-scope.ts";
+import type { TokenTarget } from "./token-scope.ts";
+
+const fates = ["stop", "restart", "leave"] as const;
+type Fate = (typeof fates)[number];
+
+export interface RevokeFlags {
+  readonly role?: string;
+  /** What becomes of agents that run with it. */
+  readonly agents?: string;
+  /** What its scopes have instead. */
+  readonly mode?: string;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+  /** One that no scope names any more. */
+  readonly reference?: string;
+}
+
+/** The token goes from every scope that names it, and from its store; what runs with it is asked about. */
+export async function tokenRevoke(
+  deps: CommandDeps,
+  target: TokenTarget,
+  flags: RevokeFlags,
+): Promise<void> {
+  const named = toFate(flags.agents);
+  const { jackin } = await deps.open();
+  if (flags.mode !== undefined) checkMode(modesOf(jackin), presentName(deps, flags.mode));
+  if (flags.reference !== undefined) return await revokeOld(deps, jackin, flags.reference, flags);
+  const scope = await chooseScope(deps, jackin, target);
+  const token = await ownToken(deps, jackin, scope, "revoke");
+  await mayRevoke(deps, scope, token, flags);
+  const mode = await chooseMode(deps, jackin, flags);
+  const fate = named ?? (await chooseFate(deps, token, flags));
+
+  const { signal } = deps;
+  const { references, agents } = await deps.working(
+    "taking it out of the configuration",
+    (progress) => jackin.tokens.release({ scopes: token.scopes, mode }, { signal, progress }),
+  );
+  deps.out(
+    harmless(
+      `${token.reference} is not used any more; mode ${mode} now: ${scopeNames(token.scopes)}`,
+    ),
+  );
+  const left = await treat(deps, jackin, agents, fate);
+  const retired: string[] = [];
+  for (const reference of references)
+    if (await retire(deps, jackin, reference)) retired.push(reference);
+  await showRevokePage(deps, jackin, token, left);
+  await ensureKept(deps, jackin);
+  if (flags.json) deps.json({ scopes: token.scopes, mode, references, retired, agents, fate });
+}
+
+async function revokeOld(
+  deps: CommandDeps,
+  jackin: Jackin,
+  reference: string,
+  flags: RevokeFlags,
+): Promise<void> {
+  const known = (await jackin.tokens.list({ signal: deps.signal })).find(
+    (token) => token.reference === reference,
+  );
+  const used = known?.scopes ?? [];
+  if (used.length > 0)
+    throw new JackinError({
+      code: "conflict",
+      message: `${reference} is the token of ${scopeNames(used)}.`,
+      hint: tokenCommand("revoke", used[0]!),
+    });
+  const isRetired = await retire(deps, jackin, reference);
+  await showRevokePage(deps, jackin, known ?? { reference, scopes: [], agents: [] });
+  if (flags.json)
+    deps.json({ scopes: [], references: [reference], retired: isRetired ? [reference] : [] });
+}
+
+async function mayRevoke(
+  deps: CommandDeps,
+  scope: TokenScope,
+  { reference, scopes, agents }: TokenStatus,
+  { yes }: RevokeFlags,
+): Promise<void> {
+  deps.err(harmless(`${reference} is the token of ${scopeNames(scopes)}.`));
+  deps.err(
+    harmless(
+      agents.length === 0 ? "No agent runs with it." : `It was given to ${agents.join(", ")}.`,
+    ),
+  );
+  if (yes) return;
+  if (!deps.isTerminal)
+    throw new JackinError({
+      code: "usage",
+      message: "Nobody can be asked whether the token shall go.",
+      hint: `${tokenCommand("revoke", scope)} --yes [--agents stop|restart|leave] [--mode MODE]`,
+    });
+  if (
+    !(await deps.prompts.confirm(
+      `Take it away from ${scopes.length === 1 ? "there" : "all of them"}?`,
+    ))
+  )
+    throw cancelled();
+}
+
+async function chooseMode(
+  deps: CommandDeps,
+  jackin: Jackin,
+  { mode, yes }: RevokeFlags,
+): Promise<string> {
+  if (mode !== undefined) return presentName(deps, mode);
+  if (yes || !deps.isTerminal) return "ignore";
+  const choices = modeChoices(jackin).filter(({ value }) => value !== "token");
+  const first = choices.filter(({ value }) => value === "ignore");
+  return await deps.prompts.select("How shall agents be signed in instead?", [
+    ...first,
+    ...choices.filter(({ value }) => value !== "ignore"),
+  ]);
+}
+
+async function chooseFate(
+  deps: CommandDeps,
+  { agents }: TokenStatus,
+  { yes }: RevokeFlags,
+): Promise<Fate> {
+  if (agents.length === 0 || yes || !deps.isTerminal) return "leave";
+  return await deps.prompts.select(harmless(`What becomes of ${agents.join(", ")}?`), [
+    { value: "stop", label: "stop", hint: "folders and conversations stay" },
+    { value: "restart", label: "start again", hint: "in the new mode" },
+    { value: "leave", label: "leave", hint: "refused once the token is revoked" },
+  ]);
+}
+
+/** Answers who holds the token still. */
+async function treat(
+  deps: CommandDeps,
+  jackin: Jackin,
+  agents: readonly string[],
+  fate: Fate,
+): Promise<readonly string[]> {
+  if (agents.length === 0 || fate === "leave") return agents;
+  if (fate === "restart") {
+    const results = await restartAll(deps, jackin, agents);
+    return results.filter(({ outcome }) => outcome !== "switched").map(({ instance }) => instance);
+  }
+  for (const instance of agents) {
+    await deps.working(`stopping ${instance}`, (progress) =>
+      jackin.eject(instance, { signal: deps.signal, progress }),
+    );
+    deps.err(`${instance}: stopped`);
+  }
+  return [];
+}
+
+function toFate(named: string | undefined): Fate | undefined {
+  const fate = fates.find((each) => each === named);
+  if (named === undefined || fate) return fate;
+  throw new JackinError({
+    code: "usage",
+    message: `--agents is ${fates.join(", ")}, not ${JSON.stringify(named)}.`,
+  });
+}

@@ -1,0 +1,209 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { JackinError } from "../../core/index.ts";
+import { createOperatorDouble, everywhere, now } from "./operator-double.ts";
+import type { CallInit, OperatorDouble } from "./operator-double.ts";
+import { captureDouble, signedIn, tokenNamed, vaultDouble } from "./token-double.ts";
+
+let operator: OperatorDouble;
+let vault: ReturnType<typeof vaultDouble>;
+const revoke = "https://claude.ai/settings/claude-code";
+
+beforeEach(async () => {
+  operator = await createOperatorDouble();
+  vault = vaultDouble();
+  operator.runtime.script.run = signedIn;
+  await mkdir(join(operator.home, "web"));
+  await operator.configure(
+    '[workspaces.web]\nworkdir = "~/web"\n[workspaces.two]\nworkdir = "~/app"\n',
+  );
+  await jackin("workspace claude-token setup --all --paste --store vault", {
+    input: tokenNamed("old"),
+  });
+  await jackin("load web --detach");
+});
+afterEach(() => operator[Symbol.asyncDispose]());
+
+const config = () => readFile(join(operator.home, ".config/jackin/config.toml"), "utf8");
+
+async function jackin(args: string, init: CallInit = {}) {
+  const outcome = await operator.jackin(args.split(" "), {
+    plugins: [vault.plugin],
+    env: { NO_COLOR: "1" },
+    ...init,
+  });
+  expect(outcome.stdout + outcome.stderr + operator.asked.join()).not.toMatch(/sk-ant-oat01-\w/);
+  return outcome;
+}
+
+const rotate = "workspace claude-token rotate web";
+const pasted = (input = tokenNamed("new")) => ({ input });
+const onTerminal = (...answers: (string | boolean)[]) => ({ terminal: everywhere, answers });
+const held = () =>
+  [...operator.runtime.running.values()].map(({ grant }) =>
+    grant.env["CLAUDE_CODE_OAUTH_TOKEN"]?.reveal(),
+  );
+
+describe("rotate", () => {
+  it("moves all, starts agents again, shows where the old one is revoked, and takes it away", async () => {
+    const { tokens } = captureDouble(tokenNamed("new"));
+    const outcome = await jackin(rotate, { ...onTerminal("all", "vault", "c#s", true), tokens });
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(operator.asked).toEqual([
+      "vault://1 is the token of workspace two too. Who gets the new one?: all, one",
+      "Where shall the token be stored?: vault, ",
+      "Code that the page shows (it is not shown here)",
+      "web must be started again for the new token. Do it now? The conversation goes on, a turn that runs is lost.",
+    ]);
+    expect(outcome.stdout).toContain("mode token:  workspace web, workspace two\n");
+    expect(outcome.stderr).toMatch(
+      /The old token vault:\/\/1 \(made on 2026-11-25, fingerprint [0-9a-f]{12}\) is good until you revoke it/,
+    );
+    expect(operator.browser.shown.at(-1)).toBe(revoke);
+    expect([...vault.held]).toEqual([["vault://2", tokenNamed("new")]]);
+    expect(await config()).not.toContain("vault://1");
+    expect(held()).toEqual([tokenNamed("new")]);
+    expect(outcome.stderr).not.toContain("still holds it");
+  });
+
+  it("moves one scope only without a terminal, and keeps what the others use", async () => {
+    const outcome = await jackin(`${rotate} --paste --json`, pasted());
+    expect(outcome.code).toBe(0);
+    expect(JSON.parse(outcome.stdout)).toMatchObject({
+      reference: "vault://2",
+      scopes: [{ workspace: "web" }],
+      agents: [{ instance: "web", outcome: "restart" }],
+      retired: false,
+    });
+    expect(outcome.stderr).toContain("→ jackin workspace claude-token rotate web --all\n");
+    expect(outcome.stderr).toContain("vault://1 stays: it is the token of workspace two.");
+    expect(outcome.stderr).not.toContain(revoke);
+    expect([...vault.held.keys()]).toEqual(["vault://1", "vault://2"]);
+    expect(held()).toEqual([tokenNamed("old")]);
+  });
+
+  it("lists agents that hold the old one, and does not start them again unasked", async () => {
+    for (const flag of ["", " --no-restart"]) {
+      const { stderr } = await jackin(
+        `${rotate} --all --paste${flag}`,
+        pasted(tokenNamed(`n${flag.length}`)),
+      );
+      expect(stderr).toContain("web: it holds the old one until it is restarted\n");
+      expect(stderr).toContain("web goes on with the old token until restarted");
+      expect(stderr).toContain("web still holds it, and will be refused once it is revoked");
+      await jackin("eject web");
+      await jackin("load web --detach");
+    }
+    await jackin(`${rotate} --all --paste --restart`, pasted());
+    expect(held()).toEqual([tokenNamed("new")]);
+  });
+
+  it("goes on with the others when one cannot be started again, and is 1", async () => {
+    const restart = () =>
+      Promise.reject(new JackinError({ code: "start-failed", message: "No room." }));
+    const outcome = await jackin(`${rotate} --all --paste --restart`, {
+      ...pasted(),
+      tokens: { restart },
+    });
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("web was not started again: No room.");
+    expect([...vault.held.keys()]).toEqual(["vault://2"]);
+  });
+
+  it("takes the old one away only when the API refuses it, if that is wanted", async () => {
+    const answers: (string | Error)[] = ["accepted", new Error("no network"), "refused"];
+    const isAccepted = async () => {
+      const answer = answers.shift();
+      if (answer instanceof Error) throw answer;
+      return answer as "accepted";
+    };
+    const tokens = { ...captureDouble(tokenNamed("new")).tokens, isAccepted };
+    const kept = await jackin(`${rotate} --all --paste --verify-revoked`, { ...pasted(), tokens });
+    expect(kept.code).toBe(3);
+    expect(kept.stderr).toContain("the API still takes the old token");
+    expect(kept.stderr).toContain("→ jackin config auth revoke-token --reference 'vault://1'");
+    expect([...vault.held.keys()]).toEqual(["vault://1", "vault://2"]);
+    expect((await jackin("config auth revoke-token --reference vault://1 --yes")).code).toBe(0);
+    expect([...vault.held.keys()]).toEqual(["vault://2"]);
+
+    const checks = await jackin(`${rotate} --all --verify-revoked --no-restart`, {
+      ...onTerminal("vault", "c#s", "check", "check"),
+      tokens,
+    });
+    expect(checks.code, checks.stderr).toBe(0);
+    expect(checks.stderr).toContain("cannot be told whether the old token is revoked: no network");
+    expect(checks.stderr).toContain("The API refuses the old token: it is revoked.");
+    expect([...vault.held.keys()]).toEqual(["vault://3"]);
+
+    const left = await jackin(
+      `${rotate} --all --verify-revoked --no-restart --reuse vault://9`,
+      onTerminal("skip"),
+    );
+    expect(left.code).toBe(3);
+    vault.held.set("vault://9", tokenNamed("nine"));
+    const skipped = await jackin(
+      `${rotate} --all --verify-revoked --reuse vault://9`,
+      onTerminal("skip"),
+    );
+    expect([skipped.code, vault.held.has("vault://3")]).toEqual([3, true]);
+  });
+
+  it("says whose token it is when the scope has none of its own", async () => {
+    await operator.configure(
+      '[claude]\noauth_token_source = "vault://1"\n[roles.r]\n[workspaces.web]\nworkdir = "~/web"\n',
+    );
+    for (const args of [rotate, "config auth rotate-token --role r"])
+      expect(await jackin(`${args} --paste`, pasted())).toMatchObject({
+        code: 3,
+        stderr: expect.stringMatching(/take that of global\.\n→ jackin config auth rotate-token\n/),
+      });
+    await operator.configure('[workspaces.web]\nworkdir = "~/web"\n');
+    expect(await jackin(`${rotate} --paste`, pasted())).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("→ jackin workspace claude-token setup web"),
+    });
+  });
+
+  it("leaves all as it was when it fails or is left", async () => {
+    const before = await config();
+    operator.runtime.script.run = { code: 1, stdout: '{"loggedIn":false}' };
+    expect((await jackin(`${rotate} --all --paste`, pasted())).code).toBe(3);
+    const { tokens } = captureDouble(tokenNamed("new"));
+    for (const answers of [["cancel"], ["all", "cancel"], ["all", "vault", "cancel"]])
+      expect((await jackin(rotate, { ...onTerminal(...answers), tokens })).code).toBe(130);
+    expect([await config(), [...vault.held.keys()]]).toEqual([before, ["vault://1"]]);
+    expect(held()).toEqual([tokenNamed("old")]);
+  });
+});
+
+describe("a launch with a token that has expired", () => {
+  const question = "Put a new one in its place now?";
+  const load = "load two --detach";
+  beforeEach(() => void (operator.clock.time = now + 366 * 86_400_000));
+
+  it("asks to rotate it, and goes on", async () => {
+    const { tokens } = captureDouble(tokenNamed("new"));
+    const outcome = await jackin(load, {
+      ...onTerminal(true, "all", "vault", "c#s", false),
+      tokens,
+    });
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(operator.asked[0]).toBe(question);
+    expect(outcome.stderr).toMatch(/warning: .*vault:\/\/1 has expired on 2027-11-25/);
+    expect(held()).toEqual([tokenNamed("old"), tokenNamed("new")]);
+  });
+
+  it("goes on without it, and is left by Ctrl-C", async () => {
+    expect((await jackin(load, onTerminal(false))).code).toBe(0);
+    expect((await jackin(load, onTerminal("cancel"))).code).toBe(130);
+    expect(operator.asked).toEqual([question, question]);
+  });
+
+  it("asks nobody without a terminal, and before that day", async () => {
+    expect((await jackin(load)).code).toBe(0);
+    operator.clock.time = now + 360 * 86_400_000;
+    const { code, stderr } = await jackin(load, onTerminal());
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/warning: .*expires in 5 days/)]);
+  });
+});

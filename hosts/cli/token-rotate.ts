@@ -1,0 +1,259 @@
+import { scopeName, toJackinError, tokenCommand } from "../../core/index.ts";
+import type { Brought, Installed, Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
+import type { CommandDeps } from "./command.ts";
+import { ensureKept } from "./keeping.ts";
+import { harmless } from "./show.ts";
+import { install, tellInstalled, toInstalledJson } from "./token-install.ts";
+import { checkObtainFlags, obtainToken } from "./token-obtain.ts";
+import { showRevokePage } from "./token-page.ts";
+import { chooseScope, isSameScope, ownToken, scopeNames } from "./token-scope.ts";
+import type { TokenTarget } from "./token-scope.ts";
+import type { InstallFlags } from "./token-setup.ts";
+
+export interface RotateFlags extends InstallFlags {
+  readonly role?: string;
+  /** Every scope that names the same token. */
+  readonly all?: boolean;
+  /** False: `--no-restart`. */
+  readonly restart?: boolean;
+  readonly verifyRevoked?: boolean;
+}
+
+export async function tokenRotate(
+  deps: CommandDeps,
+  target: TokenTarget,
+  flags: RotateFlags,
+): Promise<void> {
+  const command = tokenCommand(
+    "rotate",
+    target.group === "config" ? target : { ...target, workspace: target.workspace ?? "WORKSPACE" },
+  );
+  checkObtainFlags(deps, flags, command);
+  const { jackin } = await deps.open();
+  const scope = await chooseScope(deps, jackin, target);
+  await rotate(deps, jackin, scope, await ownToken(deps, jackin, scope, "rotate"), flags);
+}
+
+/** A new token in the place of the old one; what runs is brought along, and the old one taken away. */
+export async function rotate(
+  deps: CommandDeps,
+  jackin: Jackin,
+  scope: TokenScope,
+  old: TokenStatus,
+  flags: RotateFlags = {},
+): Promise<void> {
+  const scopes = await scopesToMove(deps, scope, old, flags);
+  const stay = old.scopes.filter((each) => !scopes.some((moved) => isSameScope(moved, each)));
+  deps.err(harmless(`A new token for ${scopeNames(scopes)}, in the place of ${old.reference}.`));
+  const { probe, runtime } = flags;
+  const request = { scopes, from: await obtainToken(deps, jackin, flags), probe, runtime };
+  const installed = await install(deps, jackin, request);
+  if (!flags.json) tellInstalled(deps, jackin, installed, request);
+  const agents = await bringAlong(deps, jackin, old, flags);
+  const isRetired = await retireOld(deps, jackin, old, installed, { scope, stay, agents, flags });
+  await ensureKept(deps, jackin);
+  if (flags.json) deps.json({ ...toInstalledJson(installed, request), agents, retired: isRetired });
+}
+
+async function scopesToMove(
+  deps: CommandDeps,
+  scope: TokenScope,
+  { reference, scopes }: TokenStatus,
+  { all }: RotateFlags,
+): Promise<readonly TokenScope[]> {
+  const others = scopes.filter((each) => !isSameScope(each, scope));
+  if (all || others.length === 0) return scopes;
+  if (deps.isTerminal) {
+    const chosen = await deps.prompts.select(
+      harmless(`${reference} is the token of ${scopeNames(others)} too. Who gets the new one?`),
+      [
+        { value: "all", label: "all of them", hint: "the old one can be revoked then" },
+        { value: "one", label: `${scopeName(scope)} only` },
+      ],
+    );
+    return chosen === "all" ? scopes : [scope];
+  }
+  deps.notices([
+    {
+      level: "info",
+      text: `${reference} stays the token of ${scopeNames(others)}`,
+      next: `${tokenCommand("rotate", scope)} --all`,
+    },
+  ]);
+  return [scope];
+}
+
+/** Agents that cannot take another token while they run are started again, if that is wanted. */
+async function bringAlong(
+  deps: CommandDeps,
+  jackin: Jackin,
+  { reference }: TokenStatus,
+  { restart }: RotateFlags,
+): Promise<readonly Brought[]> {
+  const { signal } = deps;
+  const brought = await deps.working("bringing running agents along", (progress) =>
+    jackin.tokens.bringAlong(reference, { signal, progress }),
+  );
+  for (const { instance, text } of brought) deps.err(harmless(`${instance}: ${text}`));
+  const left = brought.filter(({ outcome }) => outcome === "restart");
+  if (left.length === 0) return brought;
+  const names = left.map(({ instance }) => instance);
+  const wanted =
+    restart ?? (deps.isTerminal && (await deps.prompts.confirm(restartQuestion(names))));
+  if (!wanted) {
+    deps.notices([
+      {
+        level: "info",
+        text: `${names.join(", ")} ${names.length === 1 ? "goes" : "go"} on with the old token until restarted`,
+        next: names.map((name) => `jackin eject ${name}, then load it again`).join("\n"),
+      },
+    ]);
+    return brought;
+  }
+  const restarted = await restartAll(deps, jackin, names);
+  return brought.map(
+    (each) => restarted.find(({ instance }) => instance === each.instance) ?? each,
+  );
+}
+
+function restartQuestion(names: readonly string[]): string {
+  const what = names.length === 1 ? "it" : "them";
+  return harmless(
+    `${names.join(", ")} must be started again for the new token. Do ${what} now? The conversation goes on, a turn that runs is lost.`,
+  );
+}
+
+/** One that cannot be started again keeps the others from nothing. */
+export async function restartAll(
+  deps: CommandDeps,
+  jackin: Jackin,
+  names: readonly string[],
+): Promise<readonly Brought[]> {
+  const { signal } = deps;
+  const results: Brought[] = [];
+  for (const instance of names) {
+    try {
+      await deps.working(`starting ${instance} again`, (progress) =>
+        jackin.tokens.restart(instance, { signal, progress }),
+      );
+      deps.err(`${instance}: started again`);
+      results.push({ instance, outcome: "switched", text: "started again" });
+    } catch (thrown) {
+      const { code, message, hint } = toJackinError(thrown);
+      if (code === "cancelled" || signal.aborted) throw thrown;
+      deps.notices([
+        {
+          level: "warning",
+          text: `${instance} was not started again: ${message}`,
+          ...(hint !== undefined && { next: hint }),
+        },
+      ]);
+      deps.exit(1);
+      results.push({ instance, outcome: "failed", text: message });
+    }
+  }
+  return results;
+}
+
+interface Old {
+  /** Where the API is asked. */
+  readonly scope: TokenScope;
+  /** Scopes that name it still. */
+  readonly stay: readonly TokenScope[];
+  readonly agents: readonly Brought[];
+  readonly flags: RotateFlags;
+}
+
+/** The page where it is revoked, the proof of that if wanted, and its place in the store. */
+async function retireOld(
+  deps: CommandDeps,
+  jackin: Jackin,
+  old: TokenStatus,
+  { replaced, entry }: Installed,
+  { scope, stay, agents, flags }: Old,
+): Promise<boolean> {
+  // The value in its place is another now: nothing of the old one is left to be taken away.
+  if (entry.reference === old.reference || !replaced.includes(old.reference)) {
+    if (stay.length === 0) await showRevokePage(deps, jackin, old, []);
+    return false;
+  }
+  if (stay.length > 0) {
+    deps.err(harmless(`${old.reference} stays: it is the token of ${scopeNames(stay)}.`));
+    return false;
+  }
+  const holders = agents.filter(({ outcome }) => outcome !== "switched");
+  await showRevokePage(
+    deps,
+    jackin,
+    old,
+    holders.map(({ instance }) => instance),
+  );
+  if (flags.verifyRevoked && !(await isRevoked(deps, jackin, old.reference, scope, flags))) {
+    deps.notices([
+      {
+        level: "warning",
+        text: `${old.reference} is kept, so that it can still be told whether it is revoked`,
+        next: `jackin config auth revoke-token --reference '${old.reference}'   takes it away once it is revoked`,
+      },
+    ]);
+    deps.exit(3);
+    return false;
+  }
+  return await retire(deps, jackin, old.reference);
+}
+
+/** Asks the API, as often as the person wants. */
+async function isRevoked(
+  deps: CommandDeps,
+  jackin: Jackin,
+  reference: string,
+  scope: TokenScope,
+  { runtime }: RotateFlags,
+): Promise<boolean> {
+  const { signal } = deps;
+  for (;;) {
+    if (deps.isTerminal) {
+      const next = await deps.prompts.select("Once it is revoked there:", [
+        { value: "check", label: "check that it is refused", hint: "one turn with the old token" },
+        { value: "skip", label: "leave it at that" },
+      ]);
+      if (next === "skip") return false;
+    }
+    const answer = await deps
+      .working("asking the API with the old token", (progress) =>
+        jackin.tokens.isAccepted(reference, { scope, runtime, signal, progress }),
+      )
+      .catch((thrown: unknown) => {
+        const error = toJackinError(thrown);
+        if (error.code === "cancelled" || signal.aborted) throw thrown;
+        return error;
+      });
+    if (answer === "refused") {
+      deps.err("The API refuses the old token: it is revoked.");
+      return true;
+    }
+    const text =
+      answer === "accepted"
+        ? "the API still takes the old token"
+        : `it cannot be told whether the old token is revoked: ${answer.message}`;
+    deps.notices([{ level: "warning", text }]);
+    if (!deps.isTerminal) return false;
+  }
+}
+
+/** True: it is gone from its store. Its failure ends the command with 1. */
+export async function retire(
+  deps: CommandDeps,
+  jackin: Jackin,
+  reference: string,
+): Promise<boolean> {
+  const { signal } = deps;
+  const { outcome, text, next } = await deps.working("taking the old token away", (progress) =>
+    jackin.tokens.retire(reference, { signal, progress }),
+  );
+  if (outcome === "failed") deps.exit(1);
+  deps.notices([
+    { level: outcome === "failed" ? "warning" : "info", text, ...(next !== undefined && { next }) },
+  ]);
+  return outcome === "removed" || outcome === "absent";
+}

@@ -1,0 +1,281 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { cancelled, JackinError } from "../../core/index.ts";
+import { createOperatorDouble, everywhere } from "./operator-double.ts";
+import type { CallInit, OperatorDouble } from "./operator-double.ts";
+import { captureDouble, page, signedIn, tokenNamed, vaultDouble } from "./token-double.ts";
+
+let operator: OperatorDouble;
+let vault: ReturnType<typeof vaultDouble>;
+const token = tokenNamed("new");
+const file = '[workspaces.web]\nworkdir = "~/web"\n[roles.r]\n';
+
+beforeEach(async () => {
+  operator = await createOperatorDouble();
+  vault = vaultDouble();
+  operator.runtime.script.run = signedIn;
+  await mkdir(join(operator.home, "web"));
+  await operator.configure(file);
+});
+afterEach(() => operator[Symbol.asyncDispose]());
+
+const config = () => readFile(join(operator.home, ".config/jackin/config.toml"), "utf8");
+
+async function jackin(args: string, init: CallInit = {}) {
+  const outcome = await operator.jackin(args.split(" "), {
+    plugins: [vault.plugin],
+    env: { NO_COLOR: "1" },
+    ...init,
+  });
+  // Whatever happened, nobody has seen any of it.
+  expect(outcome.stdout + outcome.stderr + operator.asked.join()).not.toMatch(/sk-ant-oat01-\w/);
+  return outcome;
+}
+
+const setup = "workspace claude-token setup web";
+const onTerminal = (...answers: (string | boolean)[]) => ({ terminal: everywhere, answers });
+const where = "Where shall the token be stored?: vault, ";
+const code = "Code that the page shows (it is not shown here)";
+const paste = "The token that claude setup-token has printed (it is not shown here)";
+const goOn = "The sign-in did not work here. How to go on?: paste, reuse, again, cancel";
+
+describe("setup on a terminal", () => {
+  it("asks where to store it, shows the page, takes the code, and says what was done", async () => {
+    const capture = captureDouble(token);
+    const { tokens } = capture;
+    const outcome = await jackin(setup, { ...onTerminal("vault", " a b#c \n"), tokens });
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(operator.asked).toEqual([where, code]);
+    expect(operator.browser.shown).toEqual([page]);
+    expect(outcome.stderr.split("\n")).toContain(page);
+    expect([capture.codes, capture.open]).toEqual([["ab#c"], 0]);
+    expect([...vault.held]).toEqual([["vault://1", token]]);
+    expect(outcome.stdout).toMatch(
+      /^stored: {6}vault:\/\/1\nfingerprint: [0-9a-f]{12}\nvalid: {7}until about 2027-11-25 \(estimated.*\nproven: {6}Claude Code takes it for a sign-in.*\nmode token: {2}workspace web\n$/,
+    );
+    expect(outcome.stderr).toMatch(/revoked by hand\.\n→ jackin load web\n$/);
+    expect(await config()).toBe(
+      file.replace(
+        "[roles.r]",
+        '\n[workspaces.web.claude]\nauth_forward = "token"\noauth_token_source = "vault://1"\n[roles.r]',
+      ),
+    );
+    // What was chosen is the usual place from now on.
+    await jackin("config auth setup-token", { ...onTerminal("vault", "x#y"), tokens });
+    const { stdout } = await jackin("config auth setup-token --role r --paste", { input: token });
+    expect(stdout).toContain("vault://3");
+    expect(await config()).toContain("[roles.r.claude]");
+  });
+
+  it("is about the workspace of the current folder, or one that is chosen", async () => {
+    const args = "workspace claude-token setup --reuse vault://a";
+    vault.held.set("vault://a", token);
+    const here = await jackin(args, { ...onTerminal(), cwd: join(operator.home, "web") });
+    expect(here.stdout).toContain("workspace web");
+    const chosen = await jackin(`${args} --yes`, onTerminal("web"));
+    expect([chosen.code, operator.asked]).toEqual([0, ["Which workspace?: web"]]);
+    expect(await jackin(args)).toMatchObject({ code: 2, stderr: expect.stringContaining("web") });
+  });
+
+  it("asks for another code when one is not taken, with the reason", async () => {
+    const capture = captureDouble(token, { refused: { "bad#1": "Invalid code" } });
+    const { code: rc, stderr } = await jackin(setup, {
+      ...onTerminal("vault", "bad#1", "good#1"),
+      tokens: capture.tokens,
+    });
+    expect([rc, capture.codes]).toEqual([0, ["bad#1", "good#1"]]);
+    expect(stderr).toContain("warning: That code was not taken: Invalid code\n");
+    expect(stderr.split(page)).toHaveLength(2);
+  });
+
+  it("shows the address as a QR code where no browser is and it fits", async () => {
+    operator.browser.isThere = false;
+    const init = (columns: number) => ({
+      ...onTerminal("vault", "cancel"),
+      tokens: captureDouble(token).tokens,
+      columns,
+    });
+    const [wide, narrow] = [await jackin(setup, init(100)), await jackin(setup, init(40))];
+    expect([wide.code, narrow.code]).toEqual([130, 130]);
+    for (const { stderr } of [wide, narrow]) expect(stderr.split("\n")).toContain(page);
+    expect(wide.stderr).toContain("▄▄▄▄▄");
+    expect(narrow.stderr).not.toContain("▄");
+  });
+
+  it("ends the question when the sign-in fails meanwhile, and offers to paste a token", async () => {
+    const failure = new JackinError({
+      code: "timeout",
+      message: "Nobody came back.",
+      hint: "hurry",
+    });
+    const capture = captureDouble(token, { failure });
+    const broken = `"${token.slice(0, 60)}\r\n  ${token.slice(60)}"`;
+    const outcome = await jackin(setup, {
+      ...onTerminal("vault", "wait", "paste", "sk-ant-api-1", token.slice(0, -9), false, broken),
+      tokens: capture.tokens,
+    });
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(operator.asked).toEqual([
+      where,
+      code,
+      goOn,
+      paste,
+      paste,
+      "Use it all the same?",
+      paste,
+    ]);
+    expect(outcome.stderr).toContain("warning: Nobody came back.\n  → hurry\n");
+    expect(outcome.stderr).toContain("The token is an API key");
+    expect(outcome.stderr).toContain("The token is 99 characters long, and claude setup-token");
+    expect([...vault.held.values(), capture.open]).toEqual([token, 0]);
+  });
+
+  it("offers to go on by a stored one, once more, or not at all, when there is no claude", async () => {
+    const capture = () =>
+      Promise.reject(new JackinError({ code: "host-failed", message: "claude is not there." }));
+    const left = await jackin(setup, {
+      ...onTerminal("vault", "again", "cancel"),
+      tokens: { capture },
+    });
+    expect([left.code, await config()]).toEqual([130, file]);
+    expect(operator.asked).toEqual([where, goOn, goOn]);
+    vault.held.set("vault://mine", token);
+    const { stdout } = await jackin(setup, {
+      ...onTerminal("vault", "reuse", "vault://mine"),
+      tokens: { capture },
+    });
+    expect(stdout).toContain("stored:      vault://mine (not put there by jackin)\n");
+  });
+
+  it.each([[["cancel"]], [["vault", "cancel"]]])("leaves no trace after %j", async (answers) => {
+    const capture = captureDouble(token);
+    const outcome = await jackin(setup, { ...onTerminal(...answers), tokens: capture.tokens });
+    expect([outcome.code, outcome.stdout, capture.open]).toEqual([130, "", 0]);
+    expect([await config(), vault.held.size]).toEqual([file, 0]);
+  });
+
+  it("shows what cannot be chosen, and takes a place that is typed", async () => {
+    vault.state.error = new JackinError({ code: "secret-failed", message: "It is locked." });
+    const outcome = await jackin(setup, {
+      ...onTerminal("", "vault", "x#y"),
+      tokens: captureDouble(token).tokens,
+    });
+    expect(operator.asked[0]).toBe(where.replace("vault", "(vault)"));
+    expect(outcome).toMatchObject({ code: 3, stderr: expect.stringContaining("It is locked.") });
+    expect(await config()).toBe(file);
+  });
+
+  it("asks before another takes the place of one that is there, and points to rotate", async () => {
+    vault.held.set("vault://a", token);
+    await jackin(`${setup} --reuse vault://a`);
+    const before = await config();
+    const question = "Put another in its place, and leave the old one where it is?";
+    const no = await jackin(`${setup} --paste`, onTerminal(false));
+    expect([no.code, operator.asked, await config()]).toEqual([130, [question], before]);
+    expect(no.stderr).toContain("→ jackin workspace claude-token rotate web");
+    expect(await jackin(`${setup} --reuse vault://a`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("setup web --yes"),
+    });
+    const yes = await jackin(`${setup} --paste --store vault --yes`, { input: tokenNamed("b") });
+    expect(yes.stderr).toContain("note: vault://a is not used here any more");
+    expect(vault.held.get("vault://a")).toBe(token);
+  });
+
+  it("says what was undone when it is stopped in the middle", async () => {
+    const stop = new AbortController();
+    const install = async () => {
+      stop.abort("SIGINT");
+      throw new JackinError({ code: "secret-failed", message: "Stopped. Could not be undone: x." });
+    };
+    const outcome = await jackin(`${setup} --reuse vault://a`, {
+      signal: stop.signal,
+      tokens: { install },
+    });
+    expect(outcome).toMatchObject({ code: 130, stderr: expect.stringContaining("undone: x.") });
+    const other = await jackin(setup, {
+      ...onTerminal("vault"),
+      tokens: { capture: () => Promise.reject(cancelled()) },
+    });
+    expect(other.code).toBe(130);
+  });
+});
+
+describe("setup without a terminal", () => {
+  it.each([
+    ["", "there is no terminal to ask on.\n→ jackin workspace claude-token setup web --reuse REF"],
+    [" --paste --reuse vault://a", "--paste and --store do not go with it"],
+    [" --all", "a workspace or a role does not go with it"],
+    [" --paste", "Where the token shall be stored is missing.\n→ --store vault   the vault\n"],
+    [" --paste --store vlt", "The stores here: vault"],
+  ])("is a usage error with '%s'", async (more, text) => {
+    const outcome = await jackin(setup + more, { input: token });
+    expect(outcome).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(text) });
+    expect(await config()).toBe(file);
+  });
+
+  it("does not read a token from a terminal that would show it", async () => {
+    const outcome = await jackin(`${setup} --paste --store vault`, { terminal: ["stdin"] });
+    expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining("pipe it in") });
+  });
+
+  it("reads a token from stdin, repaired, and prints JSON", async () => {
+    const args = `${setup} --paste --store vault --probe --json`;
+    const outcome = await jackin(args, { input: `  ${token}\n` });
+    expect(JSON.parse(outcome.stdout)).toMatchObject({
+      reference: "vault://1",
+      provenBy: "turn",
+      scopes: [{ workspace: "web" }],
+      replaced: [],
+    });
+    expect([...vault.held.values()]).toEqual([token]);
+    const faulty = await jackin(`${args} --yes`, { input: "sk-ant-ort01-x" });
+    expect(faulty).toMatchObject({ code: 2, stderr: expect.stringContaining("a refresh token") });
+    const short = await jackin(`${args} --yes`, { input: token.slice(0, 100) });
+    expect([short.code, short.stderr]).toEqual([0, expect.stringContaining("is 100 characters")]);
+  });
+
+  it("gives one to every workspace that has none, whatever its mode, and leaves out what is gone", async () => {
+    await mkdir(join(operator.home, "own"));
+    await operator.configure(
+      `${file}[workspaces.own]\nworkdir = "~/own"\nclaude.oauth_token_source = "vault://own"\n[workspaces.gone]\nworkdir = "~/gone"\n[workspaces.two]\nworkdir = "~/app"\nclaude.auth_forward = "ignore"\n`,
+    );
+    const args = "workspace claude-token setup --all --paste --store vault";
+    const outcome = await jackin(args, { input: token });
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(outcome.stdout).toContain("mode token:  workspace web, workspace two\n");
+    expect(outcome.stderr).toContain("gone is left out");
+    expect((await config()).split('"vault://1"')).toHaveLength(3);
+    expect(await jackin(args, { input: token })).toMatchObject({ code: 1 });
+    expect(vault.held.size).toBe(1);
+  });
+
+  it.each([
+    `${setup} ${token}`,
+    `${setup} --reuse ${token}`,
+    `${setup} --paste=${token}`,
+    `${setup} --token ${token}`,
+    `workspace claude-token ${token}`,
+    `config auth setup-token ${token}`,
+    `config auth rotate-token --store=${token}`,
+  ])("refuses a token on the command line without showing it (%#)", async (args) => {
+    const outcome = await jackin(`${args} --json`);
+    expect(outcome.code).toBe(2);
+    expect(outcome.stderr).toContain("A token stands on the command line");
+    expect(await config()).toBe(file);
+  });
+
+  it("leaves all as it was when the proof fails", async () => {
+    operator.runtime.script.run = { code: 1, stdout: '{"loggedIn":false}' };
+    const outcome = await jackin(`${setup} --paste --store vault`, { input: token });
+    expect(outcome).toMatchObject({ code: 3, stderr: expect.stringContaining("Undone: ") });
+    expect([vault.held.size, await config()]).toEqual([0, file]);
+  });
+
+  it("does not read an unfinished configuration", async () => {
+    await writeFile(join(operator.home, ".config/jackin/config.toml"), "[claude\n");
+    const outcome = await jackin(`${setup} --paste --store vault`, { input: token });
+    expect([outcome.code, vault.held.size]).toEqual([1, 0]);
+  });
+});

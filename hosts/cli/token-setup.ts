@@ -1,0 +1,113 @@
+import {
+  cancelled,
+  JackinError,
+  scopeName,
+  toJackinError,
+  tokenCommand,
+} from "../../core/index.ts";
+import type { Jackin, TokenScope } from "../../core/index.ts";
+import type { CommandDeps } from "./command.ts";
+import { install, tellInstalled, toInstalledJson } from "./token-install.ts";
+import { checkObtainFlags, obtainToken } from "./token-obtain.ts";
+import type { ObtainFlags } from "./token-obtain.ts";
+import { chooseScope, launchToken, scopeNames, tokenOf } from "./token-scope.ts";
+import type { TokenTarget } from "./token-scope.ts";
+
+export interface InstallFlags extends ObtainFlags {
+  readonly probe?: boolean;
+  readonly runtime?: string;
+  readonly json?: boolean;
+}
+
+export interface SetupFlags extends InstallFlags {
+  readonly role?: string;
+  /** Every workspace without a token. */
+  readonly all?: boolean;
+  readonly yes?: boolean;
+}
+
+export async function tokenSetup(
+  deps: CommandDeps,
+  target: TokenTarget,
+  flags: SetupFlags,
+): Promise<void> {
+  if (flags.all && (target.workspace ?? target.role) !== undefined)
+    throw new JackinError({
+      code: "usage",
+      message:
+        "--all is every workspace without a token; a workspace or a role does not go with it.",
+    });
+  const command = flags.all
+    ? "jackin workspace claude-token setup --all"
+    : tokenCommand(
+        "setup",
+        target.group === "config"
+          ? target
+          : { ...target, workspace: target.workspace ?? "WORKSPACE" },
+      );
+  checkObtainFlags(deps, flags, command);
+  const { jackin } = await deps.open();
+  const scopes = flags.all
+    ? await scopesWithoutToken(deps, jackin)
+    : [await chooseScope(deps, jackin, target)];
+  deps.err(`A token for ${scopeNames(scopes)}.`);
+  if (!flags.all) await mayReplace(deps, jackin, scopes[0]!, flags);
+  const { probe, runtime } = flags;
+  const request = { scopes, from: await obtainToken(deps, jackin, flags), probe, runtime };
+  const installed = await install(deps, jackin, request);
+  if (flags.json) return deps.json(toInstalledJson(installed, request));
+  tellInstalled(deps, jackin, installed, request);
+  deps.notices(
+    installed.replaced.map((reference) => ({
+      level: "info",
+      text: `${reference} is not used here any more; agents that run with it keep it, and it stays good until it is revoked`,
+    })),
+  );
+}
+
+/** One that is there may be in use: that is told, and asked. */
+async function mayReplace(
+  deps: CommandDeps,
+  jackin: Jackin,
+  scope: TokenScope,
+  { yes }: SetupFlags,
+): Promise<void> {
+  const old = await tokenOf(deps, jackin, scope);
+  if (!old || yes) return;
+  const message = `${scopeName(scope)} has a token already: ${old.reference}.`;
+  const rotate = `${tokenCommand("rotate", scope)}   replaces it, brings running agents along and takes the old one away`;
+  if (!deps.isTerminal)
+    throw new JackinError({
+      code: "conflict",
+      message,
+      hint: `${rotate}\n${tokenCommand("setup", scope)} --yes   leaves the old one where it is`,
+    });
+  deps.notices([{ level: "info", text: message, next: rotate }]);
+  if (!(await deps.prompts.confirm("Put another in its place, and leave the old one where it is?")))
+    throw cancelled();
+}
+
+async function scopesWithoutToken(
+  deps: CommandDeps,
+  jackin: Jackin,
+): Promise<readonly TokenScope[]> {
+  const { config, notices } = await jackin.config();
+  deps.notices(notices);
+  const found: TokenScope[] = [];
+  for (const workspace of Object.keys(config.workspaces ?? {})) {
+    try {
+      if (!(await launchToken(deps, jackin, { workspace }))) found.push({ workspace });
+    } catch (thrown) {
+      const { code, message } = toJackinError(thrown);
+      if (code !== "not-found") throw thrown;
+      // Its folder is gone, which is no reason against the others.
+      deps.notices([{ level: "warning", text: `${workspace} is left out: ${message}` }]);
+    }
+  }
+  if (found.length > 0) return found;
+  throw new JackinError({
+    code: "conflict",
+    message: "There is no workspace whose launch has no token.",
+    hint: "jackin workspace claude-token doctor --all",
+  });
+}
