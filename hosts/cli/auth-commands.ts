@@ -1,5 +1,11 @@
 import type { Command } from "commander";
-import type { Drift, DriftState, EffectiveMode, ModeHealth } from "../../core/index.ts";
+import type {
+  Drift,
+  DriftState,
+  EffectiveMode,
+  ModeHealth,
+  TokenStatus,
+} from "../../core/index.ts";
 import { registerAuthExplain } from "./auth-explain.ts";
 import { registerAuthLogin } from "./auth-login.ts";
 import type { CommandDeps } from "./command.ts";
@@ -95,7 +101,14 @@ async function authStatus(deps: CommandDeps, flags: JsonFlag): Promise<void> {
   const used = usedModes(effectiveModes(config));
   deps.notices(notices);
   const isBad = ({ mode, health }: ModeHealth) => used.has(mode) && health?.state === "bad";
-  if (all.some(isBad) || agents.some(({ state }) => needsOperator.has(state))) deps.exit(3);
+  const isPast = ({ entry, banner }: TokenStatus) =>
+    banner !== undefined && (entry?.expiresAt ?? Infinity) <= jackin.host.clock.now();
+  if (
+    all.some(isBad) ||
+    tokens.some(isPast) ||
+    agents.some(({ state }) => needsOperator.has(state))
+  )
+    deps.exit(3);
   const modes = all.map((item) => ({ ...item, usedBy: used.get(item.mode) ?? [] }));
   if (flags.json) return deps.json({ modes, tokens, agents });
   const now = Date.now();

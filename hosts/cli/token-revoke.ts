@@ -46,11 +46,11 @@ export async function tokenRevoke(
     "taking it out of the configuration",
     (progress) => jackin.tokens.release({ scopes: token.scopes, mode }, { signal, progress }),
   );
-  deps.out(
-    harmless(
-      `${token.reference} is not used any more; mode ${mode} now: ${scopeNames(token.scopes)}`,
-    ),
+  const done = harmless(
+    `${token.reference} is not used any more; mode ${mode} now: ${scopeNames(token.scopes)}`,
   );
+  if (flags.json) deps.err(done);
+  else deps.out(done);
   const left = await treat(deps, jackin, agents, fate);
   const retired: string[] = [];
   for (const reference of references)

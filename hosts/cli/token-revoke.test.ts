@@ -1,0 +1,198 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { JackinError } from "../../core/index.ts";
+import { createOperatorDouble, everywhere, now } from "./operator-double.ts";
+import type { CallInit, OperatorDouble } from "./operator-double.ts";
+import { signedIn, tokenNamed, vaultDouble } from "./token-double.ts";
+
+let operator: OperatorDouble;
+let vault: ReturnType<typeof vaultDouble>;
+
+beforeEach(async () => {
+  operator = await createOperatorDouble();
+  vault = vaultDouble();
+  operator.runtime.script.run = signedIn;
+  await mkdir(join(operator.home, "web"));
+  await operator.configure(
+    '[workspaces.web]\nworkdir = "~/web"\n[workspaces.two]\nworkdir = "~/app"\n',
+  );
+  const input = tokenNamed("old");
+  await jackin("workspace claude-token setup --all --paste --store vault", { input });
+});
+afterEach(() => operator[Symbol.asyncDispose]());
+
+const config = () => readFile(join(operator.home, ".config/jackin/config.toml"), "utf8");
+
+async function jackin(args: string, init: CallInit = {}) {
+  const outcome = await operator.jackin(args.split(" "), {
+    plugins: [vault.plugin],
+    env: { NO_COLOR: "1" },
+    ...init,
+  });
+  expect(outcome.stdout + outcome.stderr + operator.asked.join()).not.toMatch(/sk-ant-oat01-\w/);
+  return outcome;
+}
+
+const revoke = "workspace claude-token revoke web";
+const onTerminal = (...answers: (string | boolean)[]) => ({ terminal: everywhere, answers });
+const running = () =>
+  [...operator.runtime.running].map(([name, { grant }]) => `${name}: ${grant.line}`);
+
+describe("revoke", () => {
+  it("tells who uses it, asks what becomes of them, and takes it away everywhere", async () => {
+    await jackin("load web --detach");
+    const outcome = await jackin(revoke, onTerminal(true, "sync", "restart"));
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(operator.asked).toEqual([
+      "Take it away from all of them?",
+      "How shall agents be signed in instead?: ignore, sync",
+      "What becomes of web?: stop, restart, leave",
+    ]);
+    expect(outcome.stderr).toMatch(
+      /vault:\/\/1 is the token of workspace web, workspace two\.\nIt was given to web\.\n/,
+    );
+    expect(outcome.stdout).toBe(
+      "vault://1 is not used any more; mode sync now: workspace web, workspace two\n",
+    );
+    expect(outcome.stderr).toContain("is good until you revoke it at Anthropic:\n");
+    expect(operator.browser.shown).toEqual(["https://claude.ai/settings/claude-code"]);
+    expect([vault.held.size, await config()]).toEqual([0, expect.not.stringContaining("vault")]);
+    expect(running()).toEqual(["web: claude auth: forwarded host session (sync)"]);
+  });
+
+  it("needs --yes without a terminal, and leaves agents then, or what was said of them", async () => {
+    await jackin("load web --detach");
+    await jackin("load two --detach");
+    const before = await config();
+    expect(await jackin(revoke)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("→ jackin workspace claude-token revoke web --yes"),
+    });
+    expect((await jackin(`${revoke} --agents kill`)).code).toBe(2);
+    expect((await jackin(`${revoke} --mode tokn`)).code).toBe(2);
+    expect(await config()).toBe(before);
+    const { code, stdout, stderr } = await jackin(`${revoke} --yes --json`);
+    expect([code, JSON.parse(stdout)]).toEqual([
+      0,
+      {
+        scopes: [{ workspace: "web" }, { workspace: "two" }],
+        mode: "ignore",
+        references: ["vault://1"],
+        retired: ["vault://1"],
+        agents: expect.arrayContaining(["web", "two"]),
+        fate: "leave",
+      },
+    ]);
+    expect(stderr).toMatch(/(web, two|two, web) still hold it/);
+    expect(operator.runtime.running.size).toBe(2);
+    expect((await config()).split('auth_forward = "ignore"')).toHaveLength(3);
+    const again = await jackin(`${revoke} --yes`);
+    expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining("has no token.") });
+  });
+
+  it("stops agents if that is wanted", async () => {
+    await jackin("load two --detach");
+    const { code, stderr } = await jackin(`${revoke} --yes --agents stop --mode sync`);
+    expect([code, running()]).toEqual([0, []]);
+    expect(stderr).toContain("two: stopped\n");
+    expect(stderr).not.toContain("still hold");
+  });
+
+  it("is 130 when it is left, and changes nothing", async () => {
+    await jackin("load web --detach");
+    const before = await config();
+    for (const answers of [[false], ["cancel"], [true, "cancel"], [true, "sync", "cancel"]])
+      expect((await jackin(revoke, onTerminal(...answers))).code).toBe(130);
+    expect([await config(), vault.held.size]).toEqual([before, 1]);
+  });
+
+  it("is 1 when its store does not let it go, and says how to go on", async () => {
+    const plugin = {
+      ...vault.plugin,
+      remove: () =>
+        Promise.reject(
+          new JackinError({ code: "secret-failed", message: "Read-only.", hint: "x" }),
+        ),
+    };
+    const outcome = await jackin(`${revoke} --yes`, { plugins: [plugin] });
+    expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining("Read-only") });
+    expect(await config()).not.toContain("vault");
+  });
+
+  it("does not take one away by its reference that is used", async () => {
+    expect(await jackin("config auth revoke-token --reference vault://1 --yes")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("→ jackin workspace claude-token revoke web\n"),
+    });
+    expect(vault.held.size).toBe(1);
+  });
+});
+
+describe("doctor", () => {
+  it("shows each check with its mark, and what helps", async () => {
+    const { code, stdout } = await jackin("workspace claude-token doctor web --probe");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^✓ value: vault:\/\/1 is there, fingerprint [0-9a-f]{12}\n/);
+    expect(stdout).toContain("✓ turn: the API answers with it\n");
+    operator.clock.time = now + 366 * 86_400_000;
+    const late = await jackin("workspace claude-token doctor web");
+    expect([late.code, late.stdout]).toEqual([
+      3,
+      expect.stringMatching(/✗ age: .*\n {4}→ jackin workspace claude-token rotate web\n/),
+    ]);
+  });
+
+  it("is 3 when it cannot be had from its store; --json has all that was looked at", async () => {
+    vault.held.clear();
+    const { code, stdout } = await jackin("workspace claude-token doctor web --json");
+    expect([code, JSON.parse(stdout)]).toEqual([
+      3,
+      expect.objectContaining({
+        reference: "vault://1",
+        checks: expect.arrayContaining([expect.objectContaining({ name: "value", state: "bad" })]),
+      }),
+    ]);
+  });
+
+  it("looks at all tokens, also where none is", async () => {
+    const input = tokenNamed("global");
+    await jackin("config auth setup-token --paste --store vault", { input });
+    const { stdout } = await jackin("config auth doctor-token --all");
+    expect(stdout.match(/^vault.*$/gm)).toEqual([
+      "vault://2: used by global",
+      "vault://1: used by workspace web, workspace two",
+    ]);
+    const json = await jackin("workspace claude-token doctor --all --json");
+    expect(JSON.parse(json.stdout)).toHaveLength(2);
+    await operator.configure("");
+    const none = await jackin("config auth doctor-token");
+    expect([none.code, none.stderr]).toEqual([3, expect.stringContaining("setup-token")]);
+  });
+});
+
+describe("auth status", () => {
+  it("shows each token, until when, and who uses it", async () => {
+    await jackin("load web --detach");
+    const { stdout, code } = await jackin("auth status");
+    expect(stdout).toMatch(
+      /^✓ token vault:\/\/1: until about 2027-11-25, fingerprint [0-9a-f]{12}, used by workspace web, workspace two; held by web\n {4}valid for 365 d\n/m,
+    );
+    expect(code).toBe(0);
+    const json = JSON.parse((await jackin("auth status --json")).stdout);
+    expect(json.tokens).toMatchObject([{ reference: "vault://1", agents: ["web"] }]);
+  });
+
+  it("is red in the last days of one, and 3 when it has expired", async () => {
+    operator.clock.time = now + 362 * 86_400_000;
+    const { stdout, code } = await jackin("auth status", { env: {}, terminal: ["stdout"] });
+    expect([code, stdout]).toEqual([
+      0,
+      // oxlint-disable-next-line no-control-regex -- the colour is what this is about
+      expect.stringMatching(/\u001b\[31m✗\u001b\[39m token vault/),
+    ]);
+    expect(stdout).toContain("→ jackin workspace claude-token rotate web\n");
+    operator.clock.time += 4 * 86_400_000;
+    expect((await jackin("auth status")).code).toBe(3);
+  });
+});
