@@ -9,6 +9,8 @@ import {
   programTooSlow,
 } from "../../test/doubles/host.ts";
 import type { ExecCall, ExecScript } from "../../test/doubles/host.ts";
+import { createOpScript, itemsIn } from "../../test/lab/op/memory.ts";
+import type { OpWholeItem } from "../../test/lab/op/state.ts";
 import { secret1password } from "./index.ts";
 
 const values = Object.fromEntries(
@@ -40,6 +42,19 @@ testSecretResolver("secret-1password", {
   host: () => createHostDouble({ exec: opOf(values) }),
   present: values,
   malformed: "op://Work/item",
+  writes() {
+    const vaults: Record<string, Record<string, OpWholeItem>> = { Private: {} };
+    const state = { accounts: { "my.example": { vaults } } };
+    return {
+      host: createHostDouble({ exec: createOpScript(state) }),
+      contents: () => itemsIn(state),
+      addForeign(value) {
+        const fields = [{ id: "theirs", label: "token", type: "CONCEALED", value }];
+        vaults["Private"]!["theirs"] = { tags: ["jackin"], fields };
+        return "op://Private/theirs/token";
+      },
+    };
+  },
 });
 
 const ask = async (

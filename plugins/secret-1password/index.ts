@@ -2,9 +2,12 @@ import * as v from "valibot";
 import { JackinError, throwIfAborted } from "../../core/index.ts";
 import type { Health, PluginContext, SecretAnswer, SecretResolver } from "../../core/index.ts";
 import { describeReference } from "./describe.ts";
-import { createOp } from "./op.ts";
+import { createOp, limits } from "./op.ts";
 import type { Op } from "./op.ts";
 import { parseReference } from "./reference.ts";
+import { removeSecret } from "./remove.ts";
+import { storePlaces } from "./vaults.ts";
+import { writeSecret } from "./write.ts";
 
 const optionsSchema = v.strictObject({
   /** Sign-in address or id of the account that is asked; without it `op` chooses. */
@@ -13,12 +16,8 @@ const optionsSchema = v.strictObject({
 
 /** Processes of `op` that run at once; each may cost a prompt, and the service counts calls. */
 const atOnce = 5;
-/** ms: at launch the app may be cold and locked, so the first call waits for the operator */
-const firstLimit = 120_000;
-/** ms */
-const nextLimit = 30_000;
 
-/** Reads `op://vault/item[/section]/field` with the 1Password CLI, one process for each reference. */
+/** Reads and writes `op://vault/item[/section]/field` with the 1Password CLI, one process for each reference. */
 export function secret1password(options: v.InferInput<typeof optionsSchema> = {}): SecretResolver {
   const parsed = v.safeParse(optionsSchema, options);
   if (!parsed.success)
@@ -32,12 +31,16 @@ export function secret1password(options: v.InferInput<typeof optionsSchema> = {}
     kind: "secret",
     name: "secret-1password",
     scheme: "op",
-    limitMs: firstLimit + nextLimit,
+    limitMs: limits.first + limits.read,
     resolve: (references, ctx) => readAll(op, references, ctx),
     describe: (reference, ctx) => describeReference(op, reference, ctx),
+    places: (ctx) => storePlaces(op, ctx),
+    write: (request, ctx) => writeSecret(op, request, ctx),
+    remove: (reference, ctx) => removeSecret(op, reference, ctx),
     async health(ctx) {
       try {
-        const reply = await op.run(["whoami", "--format", "json"], 3000, ctx);
+        const args = ["whoami", "--format", "json"];
+        const reply = await op.run(args, ctx, { limitMs: limits.probe, about: "op whoami" });
         const who = v.parse(whoamiSchema, JSON.parse(reply));
         const account = who.email ?? who.ServiceAccountType ?? "a service account";
         return { state: "good", text: `signed in to ${who.url}`, account };
@@ -89,7 +92,7 @@ async function readAll(
     if (stop) return void answers.set(reference, { status: "error", error: stop });
     const args = ["read", "--no-newline", "--", reference];
     try {
-      const value = await op.run(args, limitMs, ctx, reference);
+      const value = await op.run(args, ctx, { limitMs, about: reference });
       answers.set(reference, { status: "value", value: ctx.secret(value) });
     } catch (error) {
       throwIfAborted(ctx.signal);
@@ -103,11 +106,11 @@ async function readAll(
     ctx.progress(
       `reading ${count} secret${count === 1 ? "" : "s"} from 1Password (unlock it if it asks)`,
     );
-    await readNext(firstLimit);
+    await readNext(limits.first);
   }
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
-      while (queue.length > 0) await readNext(nextLimit);
+      while (queue.length > 0) await readNext(limits.read);
     }),
   );
   return answers;

@@ -40,6 +40,19 @@ export function parseReference(reference: string): OpReference | JackinError {
   return { vault, item, section, field: fourth ?? third, query };
 }
 
+/** The vault of `op://vault`; undefined when more is named. */
+export function parseVault(place: string): string | JackinError | undefined {
+  const [, vault] = /^op:\/\/([^/?]*)\/?$/.exec(place) ?? [];
+  if (vault === undefined || vault === "") return undefined;
+  // `op` would read it as an option.
+  if (segment.test(vault) && !vault.startsWith("-")) return vault;
+  return refused(
+    place,
+    `names a vault in a way that op does not take (${JSON.stringify(vault)})`,
+    "name it by its id: op vault list",
+  );
+}
+
 function refused(reference: string, why: string, hint: string): JackinError {
   const message = `[secret-1password] ${reference} ${why}`;
   return new JackinError({ code: "secret-failed", message, hint });

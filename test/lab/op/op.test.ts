@@ -1,11 +1,12 @@
 import { execa } from "execa";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createOp, peakOf } from "./op.ts";
-import type { OpDouble, OpState } from "./op.ts";
+import type { OpDouble } from "./op.ts";
+import type { OpState } from "./state.ts";
 
 const state: OpState = {
   accounts: {
@@ -33,14 +34,27 @@ describe("the op double", { timeout: 30_000 }, () => {
   });
 
   // The environment holds nothing of the double's: a caller may clean it.
+  const options = {
+    env: { PATH: process.env["PATH"] },
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+  };
   const call = (args: string[], input = "") =>
-    execa(join(op.path, "op"), args, {
-      env: { PATH: process.env["PATH"] },
-      extendEnv: false,
-      input,
-      reject: false,
-      stripFinalNewline: false,
-    });
+    execa(join(op.path, "op"), args, { ...options, input });
+  const pipe = (args: string[], input: string) => {
+    const script = 'op=$1; shift; cat | "$op" "$@"';
+    return execa("sh", ["-c", script, "sh", join(op.path, "op"), ...args], { ...options, input });
+  };
+  const template = {
+    title: "made",
+    category: "API_CREDENTIAL",
+    tags: ["jackin"],
+    fields: [{ id: "token", label: "token", type: "CONCEALED", value: "made-secret-value" }],
+  };
+  const createArgs = ["item", "create", "--vault", "Work", "--format", "json", "-"];
+  const get = async (item: string) =>
+    JSON.parse((await call(["item", "get", item, "--vault", "Work", "--format", "json"])).stdout);
 
   it.each([
     [["read", "--no-newline", "--", "op://Work/acme-api/token"], "acme-secret-value"],
@@ -91,29 +105,25 @@ describe("the op double", { timeout: 30_000 }, () => {
   });
 
   it("makes, changes and deletes an item", async () => {
-    const template = {
-      title: "made",
-      category: "API_CREDENTIAL",
-      tags: ["jackin"],
-      fields: [{ id: "", label: "token", type: "CONCEALED", value: "made-secret-value" }],
-    };
-    const created = await call(
-      ["item", "create", "--vault", "Work", "--format", "json", "-"],
-      JSON.stringify(template),
-    );
+    const created = await pipe(createArgs, JSON.stringify(template));
     const item = JSON.parse(created.stdout);
-    item.fields[0].value = "new-secret-value";
-    expect(
-      await call(
-        ["item", "edit", item.id, "--vault", "Work", "--format", "json"],
-        JSON.stringify(item),
-      ),
-    ).toMatchObject({ exitCode: 0 });
+    const field = item.fields.find(({ label }: { label: string }) => label === "token");
+    expect(field).toMatchObject({
+      value: "made-secret-value",
+      id: expect.not.stringMatching("token"),
+    });
+    field.value = "new-secret-value";
+    const edited = await pipe(
+      ["item", "edit", item.id, "--vault", "Work", "--format", "json"],
+      JSON.stringify(item),
+    );
+    expect(edited).toMatchObject({ exitCode: 0 });
     expect((await call(["read", "--no-newline", "--", "op://Work/made/token"])).stdout).toBe(
       "new-secret-value",
     );
     expect(await call(["item", "delete", item.id, "--vault", "Work"])).toMatchObject({
       exitCode: 0,
+      stdout: "",
     });
     expect(await call(["read", "--no-newline", "--", "op://Work/made/token"])).toMatchObject({
       exitCode: 1,
@@ -121,24 +131,66 @@ describe("the op double", { timeout: 30_000 }, () => {
     });
   });
 
-  it.each([
-    [["read", "op://Work/acme-api/token"]],
-    [["read", "--no-newline", "op://Work/acme-api/token"]],
-    [["read", "--no-newline", "--", "op://Work/acme-api/token", "op://Work/acme-api/token"]],
-    [["item", "get", "acme-api", "--format", "json"]],
-    [["item", "get", "acme-api", "--vault", "Work", "--format", "json", "--reveal"]],
-    [["--account", "acme.example", "account", "list", "--format", "json"]],
-    [["signin"]],
-    [["--version"]],
-    [[]],
-  ])("refuses and records what is not documented: op %s", async (args) => {
-    expect(await call(args)).toMatchObject({
-      exitCode: 64,
-      stdout: "",
-      stderr: expect.stringContaining("op double:"),
-    });
-    expect(await op.calls()).toMatchObject([{ argv: args, code: 64 }]);
+  it("takes an item from a real pipe only", async () => {
+    const item = await get("acme-api");
+    const editArgs = ["item", "edit", item.id, "--vault", "Work", "--format", "json"];
+    for (const [args, input] of [
+      [createArgs, template],
+      [editArgs, item],
+    ] as const)
+      expect(await call(args, JSON.stringify(input))).toMatchObject({
+        exitCode: 1,
+        stdout: "",
+        stderr: expect.stringContaining("expected data on stdin but none found"),
+      });
   });
+
+  it("loses no item when many are made at once", async () => {
+    const made = await Promise.all(
+      Array.from({ length: 8 }, () => pipe(createArgs, JSON.stringify(template))),
+    );
+    const ids = made.map(({ stdout }) => JSON.parse(stdout).id as string);
+    const { stdout } = await call(["item", "list", "--vault", "Work", "--format", "json"]);
+    const listed = JSON.parse(stdout) as { id: string }[];
+    expect(listed.map(({ id }) => id)).toEqual(expect.arrayContaining(ids));
+    expect(new Set(ids).size).toBe(8);
+    expect((await op.state()).accounts["acme.example"]!.vaults["Work"]).toHaveProperty("acme-api");
+    expect((await readdir(folder)).sort()).toEqual(["bin", "op-state.json", "op-state.json.calls"]);
+  });
+
+  it("fails one kind of call as asked, before its work or after it", async () => {
+    const list = async () =>
+      JSON.parse((await call(["item", "list", "--vault", "Work", "--format", "json"])).stdout)
+        .length;
+    await op.setState({ ...state, commands: { "item create": { fault: "not-permitted" } } });
+    expect(await pipe(createArgs, JSON.stringify(template))).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("(403)"),
+    });
+    expect(await list()).toBe(1);
+    for (const [fault, exitCode] of [
+      ["garbled", 0],
+      ["crash", 2],
+    ] as const) {
+      await op.setState({ ...state, commands: { "item create": { fault, after: true } } });
+      const { stdout, ...rest } = await pipe(createArgs, JSON.stringify(template));
+      expect(rest).toMatchObject({ exitCode });
+      expect(() => JSON.parse(stdout)).toThrow();
+      expect(await list()).toBe(2);
+    }
+  });
+
+  it.each([[["read", "op://Work/acme-api/token"]], [[]]])(
+    "refuses and records what is not documented: op %s",
+    async (args) => {
+      expect(await call(args)).toMatchObject({
+        exitCode: 64,
+        stdout: "",
+        stderr: expect.stringContaining("op double:"),
+      });
+      expect(await op.calls()).toMatchObject([{ argv: args, code: 64 }]);
+    },
+  );
 
   it("refuses a secret in the argument list, and does not record it", async () => {
     expect(await call(["item", "edit", "acme-api", "token=acme-secret-value"])).toMatchObject({
@@ -152,8 +204,6 @@ describe("the op double", { timeout: 30_000 }, () => {
 
   it.each([
     ["not-signed-in", "You are not currently signed in"],
-    ["no-accounts", "no accounts configured"],
-    ["locked", "locked"],
     ["rate-limited", "(429) Too Many Requests"],
   ] as const)("fails as asked: %s", async (fault, text) => {
     await op.setState({ ...state, fault });
@@ -224,13 +274,6 @@ describe("the op double", { timeout: 30_000 }, () => {
       exitCode: 1,
       stderr: expect.stringContaining("expected data on stdin but none found"),
     });
-    const piped = await execa("sh", [
-      "-c",
-      'printf %s "$1" | "$2" inject',
-      "sh",
-      template,
-      join(op.path, "op"),
-    ]);
-    expect(piped.stdout).toBe("a=acme-secret-value b=db-secret-value");
+    expect((await pipe(["inject"], template)).stdout).toBe("a=acme-secret-value b=db-secret-value");
   });
 });

@@ -1,32 +1,8 @@
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-
-export type OpFault = "not-signed-in" | "no-accounts" | "locked" | "no-answer" | "rate-limited";
-
-/** Field values by label, or by `section/label`. A value for a query is a label of its own: `code?attribute=otp`. */
-export type OpItem = Readonly<Record<string, string>>;
-
-export interface OpAccount {
-  readonly email?: string;
-  /** This account alone is in trouble. */
-  readonly fault?: OpFault;
-  /** Vault name, item title, fields. */
-  readonly vaults: Readonly<Record<string, Readonly<Record<string, OpItem>>>>;
-}
-
-export interface OpState {
-  /** By sign-in address. The first one answers calls without `--account`. */
-  readonly accounts: Readonly<Record<string, OpAccount>>;
-  /** How long each call takes beside its own start, in ms. Default 0. */
-  readonly latencyMs?: number;
-  /** A call that finds this file goes on once it is gone. */
-  readonly waitWhile?: string;
-  /** What every call meets. `no-answer` hangs until it is killed. */
-  readonly fault?: OpFault;
-  /** What a single reference meets. */
-  readonly faults?: Readonly<Record<string, OpFault>>;
-}
+import type { OpState } from "./state.ts";
 
 export interface OpCall {
   readonly argv: readonly string[];
@@ -58,7 +34,11 @@ export async function createOp(folder: string, state: OpState): Promise<OpDouble
   const path = join(folder, "bin");
   const stateFile = join(folder, "op-state.json");
   const script = join(path, "op");
-  const setState = (next: OpState) => writeFile(stateFile, JSON.stringify(next), { mode: 0o600 });
+  const setState = async (next: OpState) => {
+    const draft = `${stateFile}.${randomUUID()}`;
+    await writeFile(draft, JSON.stringify(next), { mode: 0o600 });
+    await rename(draft, stateFile);
+  };
   await mkdir(path, { recursive: true });
   await setState(state);
   await writeFile(
