@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { timingSafeEqual } from "hono/utils/buffer";
 import type { Redactor, Secret } from "../../core/index.ts";
 import { toProblem } from "./problem.ts";
@@ -75,6 +76,17 @@ export function checkToken(token: Secret): MiddlewareHandler {
     });
   };
 }
+
+/** bytes; a launch is a few hundred */
+const longestBody = 64 * 1024;
+
+export const limitBody = bodyLimit({ maxSize: longestBody, onError: (c) => toProblem(c, tooLong) });
+
+const tooLong = {
+  code: "usage",
+  status: 413,
+  message: `The body is longer than ${longestBody} bytes.`,
+} as const;
 
 /** A body of another type would be passed over, and the call mean something else. */
 export const requireJsonIfAny: MiddlewareHandler = async (c, next) =>

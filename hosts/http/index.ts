@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { openAPIRouteHandler, validator } from "hono-openapi";
 import {
@@ -15,6 +14,7 @@ import {
   checkHost,
   checkOrigin,
   checkToken,
+  limitBody,
   loopbackHosts,
   redactAnswers,
   requireJson,
@@ -23,7 +23,7 @@ import {
 } from "./guard.ts";
 import { describe, documentation, optionalBody } from "./describe.ts";
 import { streamEvents } from "./events.ts";
-import { refuseBody, toErrorProblem, toProblem } from "./problem.ts";
+import { refuse, toErrorProblem, toProblem } from "./problem.ts";
 import {
   alive,
   auth,
@@ -36,6 +36,8 @@ import {
   status,
   syncBody,
 } from "./schemas.ts";
+import { createSetups } from "./token-setups.ts";
+import { tokenRoutes } from "./tokens.ts";
 
 export { loopbackHosts } from "./guard.ts";
 export type { Problem } from "./schemas.ts";
@@ -50,17 +52,18 @@ export interface AppOptions {
   readonly allowedOrigins?: readonly string[];
   /** Told of defects, redacted; nothing is logged without it. */
   readonly log?: (line: string) => void;
-  /** Ends what would go on for ever, the streams of events. */
+  /** Ends what would go on by itself: streams of events, setups of tokens. */
   readonly signal?: AbortSignal;
   /** ms between two signs of life in a stream of events; 15 000 without it */
   readonly heartbeatMs?: number;
+  /** Given what goes on after its answer; whoever fires the signal waits for it, since it undoes itself then. */
+  readonly waitUntil?: (work: Promise<void>) => void;
+  /** ms that an answer about a token's setup waits for another state; 20 000 without it */
+  readonly waitMs?: number;
 }
 
 /** For a typed client: `hc<AppType>(url)`. */
 export type AppType = ReturnType<typeof createApp>;
-
-/** bytes; a launch is a few hundred. */
-const longestBody = 64 * 1024;
 
 /** jackin over HTTP: the operations of the command, for other tools. Runs wherever Hono does. */
 export function createApp(options: AppOptions) {
@@ -68,6 +71,13 @@ export function createApp(options: AppOptions) {
   const token = checkedToken(options.token);
   jackin.redactor.add(token);
   const log = (line: string) => options.log?.(jackin.redactor.redact(line));
+  const setups = createSetups({
+    jackin,
+    log,
+    signal: options.signal ?? new AbortController().signal,
+    waitUntil: options.waitUntil ?? (() => {}),
+    waitMs: options.waitMs ?? 20_000,
+  });
 
   const app = new Hono()
     .use(redactAnswers(jackin.redactor))
@@ -92,7 +102,7 @@ export function createApp(options: AppOptions) {
       requireJson,
       limitBody,
       validator("json", launchBody, (result) => {
-        if (!result.success) throw refuseBody(result.error, Object.keys(launchBody.entries));
+        if (!result.success) throw refuse("body", result.error, Object.keys(launchBody.entries));
       }),
       async (c) => {
         const { workspace, directory, ...rest } = c.req.valid("json");
@@ -139,7 +149,7 @@ export function createApp(options: AppOptions) {
       limitBody,
       requireJsonIfAny,
       validator("json", syncBody, (result) => {
-        if (!result.success) throw refuseBody(result.error, Object.keys(syncBody.entries));
+        if (!result.success) throw refuse("body", result.error, Object.keys(syncBody.entries));
       }),
       // After the validator, which would say that its body has to be there.
       describe(
@@ -153,6 +163,7 @@ export function createApp(options: AppOptions) {
         return c.json(await jackin.refresh(instance, { signal: c.req.raw.signal }));
       },
     )
+    .route("/v1/tokens", tokenRoutes(jackin, setups))
     .get(
       "/v1/events",
       describe(
@@ -180,14 +191,6 @@ export function createApp(options: AppOptions) {
   app.onError((error, c) => toErrorProblem(c, error, log));
   return app;
 }
-
-const limitBody = bodyLimit({ maxSize: longestBody, onError: (c) => toProblem(c, tooLong) });
-
-const tooLong = {
-  code: "usage",
-  status: 413,
-  message: `The body is longer than ${longestBody} bytes.`,
-} as const;
 
 function checkedToken(token: Secret | string): Secret {
   const secret = typeof token === "string" ? createSecret(token) : token;

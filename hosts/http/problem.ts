@@ -13,9 +13,9 @@ export interface ProblemInit {
   readonly status?: number;
 }
 
-/** An error as problem+json (RFC 9457), with the codes of the command. */
-export function toProblem(c: Context, { code, message, hint, status }: ProblemInit): Response {
-  const body: Problem = {
+/** An error in the form of RFC 9457, with the codes of the command. */
+export function problemOf({ code, message, hint, status }: ProblemInit): Problem {
+  return {
     type: `urn:jackin:error:${code}`,
     title: code.replaceAll("-", " "),
     status: status ?? errorCodes[code].status,
@@ -23,6 +23,11 @@ export function toProblem(c: Context, { code, message, hint, status }: ProblemIn
     detail: message,
     ...(hint !== undefined && { hint }),
   };
+}
+
+/** An error as problem+json. */
+export function toProblem(c: Context, init: ProblemInit): Response {
+  const body = problemOf(init);
   return c.body(JSON.stringify(body), body.status as ContentfulStatusCode, {
     "content-type": "application/problem+json",
   });
@@ -37,8 +42,12 @@ export function toErrorProblem(c: Context, error: Error, log: (line: string) => 
   return toProblem(c, told);
 }
 
-/** What a schema found wrong in a body, all at once; an unknown key with the nearest known one. */
-export function refuseBody(issues: readonly BodyIssue[], known: readonly string[]): JackinError {
+/** What a schema found wrong, all at once; an unknown key with the nearest known one. */
+export function refuse(
+  what: "body" | "query",
+  issues: readonly Issue[],
+  known: readonly string[],
+): JackinError {
   const lines = issues.map((issue) => {
     const path = issue.path?.map((item) => (typeof item === "object" ? item.key : item)) ?? [];
     const key = path.map(String).join(".");
@@ -49,13 +58,13 @@ export function refuseBody(issues: readonly BodyIssue[], known: readonly string[
   });
   return new JackinError({
     code: "usage",
-    message: `The body is refused: ${lines.join("; ")}`,
+    message: `The ${what} is refused: ${lines.join("; ")}`,
     hint: `Its keys are ${known.join(", ")}.`,
   });
 }
 
 /** A Standard Schema issue; valibot's has a type as well. */
-interface BodyIssue {
+interface Issue {
   readonly type?: string;
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;

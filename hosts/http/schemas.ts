@@ -14,28 +14,28 @@ import type {
   Status,
 } from "../../core/index.ts";
 
-const text = v.string("must be text");
-const name = v.pipe(
+export const text = v.string("must be text");
+export const name = v.pipe(
   text,
   v.nonEmpty("must not be empty"),
   v.maxLength(256, "must not be longer than 256 characters"),
 );
-const milliseconds = v.pipe(v.number(), v.description("ms since the epoch"));
+export const milliseconds = v.pipe(v.number(), v.description("ms since the epoch"));
 const argument = v.pipe(
   text,
   v.check((text) => !text.includes("\0"), "must not hold a NUL character"),
 );
 
+export const workspaceName = v.pipe(
+  text,
+  v.regex(namePattern, "is no name of a workspace"),
+  v.description("A workspace of the configuration"),
+);
+
 /** The body of a launch; what is left out, the configuration decides. */
 export const launchBody = v.pipe(
   v.strictObject({
-    workspace: v.optional(
-      v.pipe(
-        text,
-        v.regex(namePattern, "is no name of a workspace"),
-        v.description("A workspace of the configuration"),
-      ),
-    ),
+    workspace: v.optional(workspaceName),
     directory: v.optional(
       v.pipe(
         argument,
@@ -96,7 +96,7 @@ export const instanceStatus = v.pipe(
   v.metadata({ ref: "Instance" }),
 ) satisfies Shows<InstanceStatus>;
 
-const notice = v.pipe(
+export const notice = v.pipe(
   v.object({
     level: v.picklist(["info", "warning", "urgent"]),
     text: v.string(),
@@ -171,7 +171,7 @@ const effectiveMode = v.object({
   trace: v.array(v.object({ scope: v.string(), key: v.string(), says: v.optional(v.string()) })),
 }) satisfies Shows<EffectiveMode>;
 
-const health = v.object({
+export const health = v.object({
   state: v.picklist(["good", "warning", "bad"]),
   text: v.string(),
   next: v.exactOptional(v.string()),
@@ -214,7 +214,7 @@ export const problem = v.pipe(
 export type Problem = v.InferOutput<typeof problem>;
 
 /** A schema that answers what core answers. */
-type Shows<T> = v.GenericSchema<unknown, InJson<T>>;
+export type Shows<T> = v.GenericSchema<unknown, InJson<T>>;
 
 /** In JSON a member that is undefined is not there. */
 type InJson<T> = T extends readonly (infer Item)[]

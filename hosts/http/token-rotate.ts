@@ -1,0 +1,56 @@
+/** A new token in the place of an old one. */
+import {
+  isSameScope,
+  JackinError,
+  scopeName,
+  toJackinError,
+  tokenCommand,
+} from "../../core/index.ts";
+import type { CallOptions, Installed, Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
+import type { Setup } from "./token-schemas.ts";
+
+/** The token that the scope itself names. Throws `token-missing` when it names none. */
+export async function ownToken(
+  jackin: Jackin,
+  scope: TokenScope,
+  signal: AbortSignal,
+): Promise<TokenStatus> {
+  const all = await jackin.tokens.list({ signal });
+  const own = all.find(({ scopes }) => scopes.some((each) => isSameScope(each, scope)));
+  if (own) return own;
+  throw new JackinError({
+    code: "token-missing",
+    message: `${scopeName(scope)} names no token of its own to rotate.`,
+    hint: tokenCommand("setup", scope),
+  });
+}
+
+type Done = Extract<Setup, { state: "done" }>;
+
+/** The new one is in use already: what fails here is told, and undoes nothing. */
+export async function replaceUnderAgents(
+  { tokens }: Jackin,
+  { reference, scopes }: TokenStatus,
+  { entry, replaced, notices }: Installed,
+  call: CallOptions,
+): Promise<Pick<Done, "agents" | "retired" | "notices">> {
+  const told = [...notices];
+  // Others may name it still, and then it is to stay.
+  if (scopes.every((scope) => entry.scopes.some((moved) => isSameScope(moved, scope))))
+    told.push({
+      level: "info",
+      text: `the old token ${reference} is good until it is revoked at Anthropic, by hand`,
+      next: "https://claude.ai/settings/claude-code",
+    });
+  let agents: Done["agents"];
+  try {
+    agents = [...(await tokens.bringAlong(reference, call))];
+    const retired = replaced.includes(reference) && (await tokens.retire(reference, call));
+    return { agents, notices: told, ...(retired && { retired: { reference, ...retired } }) };
+  } catch (thrown) {
+    const { message, hint } = toJackinError(thrown);
+    const text = `${reference} is replaced, but not all that held it was seen to: ${message}`;
+    told.push({ level: "warning", text, ...(hint !== undefined && { next: hint }) });
+    return { notices: told, ...(agents && { agents }) };
+  }
+}
