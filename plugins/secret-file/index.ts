@@ -1,19 +1,17 @@
 /** Secrets in files of mode 0600 in folders of mode 0700, as they are or encrypted by `age`. */
 import * as v from "valibot";
-import { JackinError, throwIfAborted, toStoredName, isStoredName } from "../../core/index.ts";
+import { JackinError, throwIfAborted, toStoredName } from "../../core/index.ts";
 import type {
   Health,
-  HostFiles,
   PluginContext,
   SecretAnswer,
   SecretResolver,
   StorePlace,
-  WriteRequest,
-  Written,
 } from "../../core/index.ts";
 import { createAge } from "./age.ts";
-import type { Age } from "./age.ts";
+import type { Age, AgeOptions } from "./age.ts";
 import * as at from "./place.ts";
+import { removeFile, storeOf, writeFile } from "./store.ts";
 
 const name = "secret-file";
 const scheme = "file";
@@ -48,7 +46,7 @@ const optionsSchema = v.pipe(
 );
 
 /** Answers `file:///abs`, decrypted by `age` when it ends in `.age`. Line breaks at the end are left out, as `$(cat file)` does. */
-export function secretFile(options: v.InferInput<typeof optionsSchema> = {}): SecretResolver {
+export function secretFile(options: AgeOptions = {}): SecretResolver {
   const parsed = v.safeParse(optionsSchema, options);
   if (!parsed.success)
     throw new JackinError({
@@ -78,12 +76,13 @@ export function secretFile(options: v.InferInput<typeof optionsSchema> = {}): Se
       const path = isNew
         ? `${storeOf(files)}/${toStoredName(request.title)}${isEncrypting ? ".age" : ""}`
         : at.toPath(request.place);
-      return await told(write(path, request, age, ctx));
+      const written = await told(writeFile(path, request, age, ctx));
+      return { ...written, undo: (later) => told(written.undo(later)) };
     },
     async remove(reference, ctx) {
       const path = at.toPath(reference);
       throwIfAborted(ctx.signal);
-      return await told(remove(path, ctx));
+      return await told(removeFile(path, ctx));
     },
     ...(isEncrypting && {
       health: (ctx: PluginContext) => healthOf(age, parsed.output.identity!, ctx),
@@ -95,8 +94,7 @@ async function answer(reference: string, age: Age, ctx: PluginContext): Promise<
   try {
     const path = at.toPath(reference);
     const real = await at.findFile(path, ctx);
-    const read = { maxBytes: at.maxBytes, followLinks: false };
-    const text = real === undefined ? undefined : await at.filesOf(ctx).read(real, read);
+    const text = real === undefined ? undefined : await readText(real, ctx);
     if (real === undefined || text === undefined)
       return { status: "absent", hint: `See what is there: ls -ld ${at.quoted(path)}` };
     const value = path.endsWith(".age") ? await age.decrypt(text, real, ctx) : text;
@@ -122,6 +120,18 @@ async function healthOf(age: Age, identity: string, ctx: PluginContext): Promise
   }
 }
 
+async function readText(path: string, ctx: PluginContext): Promise<string | undefined> {
+  try {
+    return await at.filesOf(ctx).read(path, { maxBytes: at.maxBytes, followLinks: false });
+  } catch (error) {
+    // What age writes when it is not told otherwise.
+    if (!(error instanceof JackinError) || !path.endsWith(".age") || !/UTF-8/.test(error.message))
+      throw error;
+    const hint = `Armor it: age --decrypt -i IDENTITY ${at.quoted(path)} | age --armor --encrypt -i IDENTITY`;
+    throw at.failure(error.message.replace(/\.$/, ""), hint, error);
+  }
+}
+
 async function placeOf(age: Age | undefined, ctx: PluginContext): Promise<StorePlace> {
   const { files } = ctx.host;
   const folder = files && storeOf(files);
@@ -140,82 +150,6 @@ async function placeOf(age: Age | undefined, ctx: PluginContext): Promise<StoreP
     if (!(error instanceof JackinError)) throw error;
     return { ...place, error };
   }
-}
-
-async function write(
-  path: string,
-  { value }: WriteRequest,
-  age: Age,
-  ctx: PluginContext,
-): Promise<Written> {
-  const files = at.filesOf(ctx);
-  const text = value.reveal();
-  refuseText(text);
-  // Encrypted before anything is touched: most of what can fail is in it.
-  const content = path.endsWith(".age") ? await age.encrypt(text, ctx) : text;
-  const before = await readBefore(path, ctx);
-  await files.makeFolder(at.folderOf(path));
-  await at.refuseFolder((await files.resolve(at.folderOf(path)))!, ctx);
-  throwIfAborted(ctx.signal);
-  const undo = async ({ host }: PluginContext) => {
-    if (before === undefined) await host.files!.remove(path, { onlyFile: true });
-    else await host.files!.write(path, before);
-  };
-  try {
-    await files.write(path, content);
-    throwIfAborted(ctx.signal);
-  } catch (error) {
-    await undo(ctx).catch((left: unknown) => {
-      throw at.failure(
-        `${path} was not written, and could not be left as it was: ${(left as Error).message}`,
-        `See what is there: ls -l ${at.quoted(path)}`,
-        error,
-      );
-    });
-    throw error;
-  }
-  return { reference: at.toReference(path), undo: (later) => told(undo(later)) };
-}
-
-/** What is to be replaced. A link is left alone: what it leads to may be anybody's. */
-async function readBefore(path: string, ctx: PluginContext): Promise<string | undefined> {
-  const stat = await at.filesOf(ctx).stat(path);
-  if (stat === undefined) return undefined;
-  if (stat.kind === "link")
-    throw at.failure(
-      `${path} is a link, and no secret is written over a link`,
-      `Name the file that it leads to: readlink -f ${at.quoted(path)}`,
-    );
-  await at.findFile(path, ctx);
-  return await at.filesOf(ctx).read(path, { maxBytes: at.maxBytes, followLinks: false });
-}
-
-function refuseText(text: string): void {
-  const why = text.endsWith("\n")
-    ? "ends in a line break, which is left out when a file is read"
-    : new TextEncoder().encode(text).length > at.maxBytes / 2
-      ? `is longer than ${at.maxBytes / 2} bytes`
-      : undefined;
-  if (why) throw at.failure(`the value ${why}; nothing was stored`, "Store it elsewhere.");
-}
-
-async function remove(path: string, ctx: PluginContext): Promise<"removed" | "absent" | "foreign"> {
-  const files = at.filesOf(ctx);
-  const stat = await files.stat(path);
-  if (stat === undefined) return "absent";
-  const [folder, store] = await Promise.all(
-    [at.folderOf(path), storeOf(files)].map((place) => files.resolve(place)),
-  );
-  const own = path.slice(path.lastIndexOf("/") + 1).replace(/\.age$/, "");
-  if (stat.kind !== "file" || store === undefined || folder !== store || !isStoredName(own))
-    return "foreign";
-  throwIfAborted(ctx.signal);
-  await files.remove(path, { onlyFile: true });
-  return "removed";
-}
-
-function storeOf({ state }: HostFiles): string {
-  return `${state}/secrets`;
 }
 
 /** Not a regular expression: on thousands of line breaks one takes seconds. */
