@@ -47,6 +47,8 @@ export function captureDouble(
         return state;
       },
       submit(code) {
+        if (!code.includes("#"))
+          throw new JackinError({ code: "usage", message: "That is not the whole code." });
         codes.push(code);
         set({ step: "code" });
         const refused = script.refused?.[code];

@@ -81,10 +81,11 @@ describe("setup on a terminal", () => {
   it("asks for another code when one is not taken, with the reason", async () => {
     const capture = captureDouble(token, { refused: { "bad#1": "Invalid code" } });
     const { code: rc, stderr } = await jackin(setup, {
-      ...onTerminal("vault", "bad#1", "good#1"),
+      ...onTerminal("vault", "half", "bad#1", "good#1"),
       tokens: capture.tokens,
     });
     expect([rc, capture.codes]).toEqual([0, ["bad#1", "good#1"]]);
+    expect(stderr).toContain("warning: That is not the whole code.\n");
     expect(stderr).toContain("warning: That code was not taken: Invalid code\n");
     expect(stderr.split(page)).toHaveLength(2);
   });

@@ -30,6 +30,8 @@ export async function signIn(deps: CommandDeps, jackin: Jackin): Promise<Secret>
         state = await wait("exchanging the code for a token", state);
         break;
       case "done":
+        if (state.doubt !== undefined)
+          deps.notices([{ level: "warning", text: `The token ${state.doubt}` }]);
         return capture.token();
       case "failed":
         throw state.error;
@@ -46,7 +48,16 @@ export async function signIn(deps: CommandDeps, jackin: Jackin): Promise<Secret>
     const code = await askCode(deps, capture, state);
     // What happened meanwhile counts, and has made the code worthless.
     if (code === undefined || capture.state !== state) return capture.state;
-    capture.submit(code);
+    try {
+      capture.submit(code);
+    } catch (thrown) {
+      const { code: kind, message, hint } = toJackinError(thrown);
+      if (kind !== "usage" && kind !== "conflict") throw thrown;
+      deps.notices([
+        { level: "warning", text: message, ...(hint !== undefined && { next: hint }) },
+      ]);
+      return capture.state;
+    }
     return capture.state === state
       ? await wait("exchanging the code for a token", state)
       : capture.state;
