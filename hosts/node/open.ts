@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { createJackin, createRedactor, JackinError } from "../../core/index.ts";
-import type { Host, HostFiles, Jackin, Plugin, Redactor } from "../../core/index.ts";
+import type { Config, Host, HostFiles, Jackin, Plugin, Redactor } from "../../core/index.ts";
+import { openBuiltIn } from "./built-in.ts";
 import { configPathOf, readConfig, readPluginTables } from "./config-file.ts";
 import { createNodeHost } from "./host.ts";
 import { createJournal } from "./journal.ts";
@@ -50,9 +51,7 @@ export async function openJackin(options: OpenOptions = {}): Promise<OpenedJacki
     throw new JackinError({ code: "host-failed", message: "This host has no file system." });
   const { files } = host;
   const configPath = configPathOf(host.env, files.home);
-  const builtIn = options.plugins ?? (await openBuiltIn());
-  const own = await strangersOf(files, configPath, builtIn, options.signal);
-  const plugins = [...builtIn, ...own.plugins];
+  const { plugins, failures } = await openAll(files, configPath, options);
   const redactor = options.redactor ?? createRedactor();
   const journal = journalOf(host, redactor);
   const jackin = createJackin({
@@ -75,9 +74,8 @@ export async function openJackin(options: OpenOptions = {}): Promise<OpenedJacki
     },
     async config() {
       const read = readConfig(files, configPath, plugins);
-      if (own.failure !== undefined)
-        throw together(own.failure, await read.catch((e: unknown) => e));
-      return await read;
+      if (failures.length === 0) return await read;
+      throw [...failures, await read.catch((e: unknown) => e)].reduce(together);
     },
   });
   return { jackin, host, configPath, journal };
@@ -97,27 +95,41 @@ function journalOf({ files, lock }: FilesHost, redactor: Redactor): NodeJournal 
   });
 }
 
-async function strangersOf(
+/** The built-in plugins, with their options, and strangers'. What fails of either is kept for whoever reads the configuration. */
+async function openAll(
   files: HostFiles,
   configPath: string,
-  taken: readonly Plugin[],
-  signal: AbortSignal | undefined,
-): Promise<{ plugins: readonly Plugin[]; failure?: unknown }> {
-  try {
-    const config = await readPluginTables(files, configPath);
-    const folder = dirname(configPath);
-    return {
-      plugins: await openPlugins(config, {
-        folder,
-        home: files.home,
-        taken,
-        ...(signal && { signal }),
-      }),
-    };
-  } catch (failure) {
+  options: OpenOptions,
+): Promise<{ plugins: readonly Plugin[]; failures: readonly unknown[] }> {
+  const failures: unknown[] = [];
+  const keep = (failure: unknown) => {
     if (failure instanceof JackinError && failure.code === "cancelled") throw failure;
-    return { plugins: [], failure };
-  }
+    failures.push(failure);
+  };
+  const { plugins: tables = {} } = await readPluginTables(files, configPath).catch(
+    (error: unknown): Pick<Config, "plugins"> => {
+      keep(error);
+      return {};
+    },
+  );
+  const builtIn = options.plugins
+    ? { plugins: options.plugins, names: [], failures: [] }
+    : await openBuiltIn(tables, configPath);
+  failures.push(...builtIn.failures);
+  const others = Object.entries(tables).filter(([key]) => !builtIn.names.includes(key));
+  const strangers = await openPlugins(
+    { plugins: Object.fromEntries(others) },
+    {
+      folder: dirname(configPath),
+      home: files.home,
+      taken: builtIn.plugins,
+      ...(options.signal && { signal: options.signal }),
+    },
+  ).catch((error: unknown) => {
+    keep(error);
+    return [];
+  });
+  return { plugins: [...builtIn.plugins, ...strangers], failures };
 }
 
 /** A plugin that fails to load takes its mode or scheme with it, so the file's other faults are told beside it. */
@@ -131,46 +143,4 @@ function together(failure: unknown, other: unknown): unknown {
     hint: [hint, other.hint].filter((line) => line !== undefined).join("\n"),
     cause: failure,
   });
-}
-
-/** The folders of `plugins/` that this host uses, the default runtime before other runtimes. */
-const builtIn = [
-  "auth-sync",
-  "auth-ignore",
-  "auth-token",
-  "auth-session",
-  "secret-env",
-  "secret-1password",
-  "runtime-docker",
-  "runtime-local",
-];
-
-async function openBuiltIn(): Promise<readonly Plugin[]> {
-  return (await Promise.all(builtIn.map(openOne))).flat();
-}
-
-/** By its folder's name, so that a plugin can be taken away by deleting its folder. */
-async function openOne(name: string): Promise<Plugin[]> {
-  try {
-    const module = await import(`../../plugins/${name}/index.ts`);
-    return [module[camelCase(name)]()];
-  } catch (error) {
-    if (isAbsent(error, name)) return [];
-    throw error;
-  }
-}
-
-function camelCase(name: string): string {
-  return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/**
- * Told by the path that is missing: a plugin that misses a module of its own is broken, not absent. It stands in the message
- * only, as no runtime but Node has it elsewhere; who imports it comes after, and does not count.
- */
-export function isAbsent(error: unknown, name: string): boolean {
-  const message = error instanceof Error ? error.message.split(/ imported from |\n/)[0]! : "";
-  return (
-    message.includes(`plugins/${name}/index.`) && /not found|cannot find|not find/i.test(message)
-  );
 }
