@@ -189,6 +189,26 @@ describe("bringing the token", () => {
   });
 });
 
+describe("bringing along", () => {
+  it.each(["file", "env"])(
+    "finds those that hold the former value of the same place, as %s",
+    async (how) => {
+      const { jackin, stored, note, given, deliver } = setUp();
+      deliver.now = how;
+      await note("vault://one");
+      await jackin.load({ target: "/w/a" });
+      expect(await jackin.tokens.bringAlong("vault://one")).toEqual([]);
+      stored.set("vault://one", "canary-2");
+      await note("vault://one");
+      const outcome = how === "file" ? "switched" : "restart";
+      const brought = await jackin.tokens.bringAlong("vault://one");
+      expect(brought).toMatchObject([{ instance: "a", outcome }]);
+      expect(given()).toEqual(how === "file" ? [["a", "canary-2"]] : []);
+      expect(await jackin.tokens.bringAlong("vault://one")).toHaveLength(how === "file" ? 0 : 1);
+    },
+  );
+});
+
 describe("what an agent of mode token holds", () => {
   it("is fresh until its store has another, and again once that was brought", async () => {
     const { jackin, stored, hold, note, name, host } = setUp();

@@ -4,12 +4,15 @@ import type { Plugin, PluginContext } from "./contracts.ts";
 import { eachAtMost } from "./each-at-most.ts";
 import { toJackinError } from "./error.ts";
 import { bringToken } from "./bring-token.ts";
+import { readLedger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
+import { lockInstances } from "./reserve.ts";
 import type { InstanceStatus } from "./roster.ts";
+import { readTokenEntry } from "./token-ledger.ts";
 import { tokenOf, toReference } from "./token-use.ts";
 import type { Brought } from "./tokens.ts";
 
-/** Gives those that hold `reference`, and would be launched with another now, that other one. */
+/** Gives those that hold the token of `reference`, and would be launched with another now, that other one. */
 export async function bringAlong(
   machine: Machine,
   running: readonly InstanceStatus[],
@@ -17,10 +20,19 @@ export async function bringAlong(
   { config, plugins }: { readonly config: Config; readonly plugins: readonly Plugin[] },
   ctx: PluginContext,
 ): Promise<readonly Brought[]> {
-  const moved = running.filter(({ token, workspace, role }) => {
-    const wanted = tokenOf(config, { workspace, role });
-    return token === reference && wanted !== undefined && toReference(wanted.value) !== reference;
-  });
+  await using _lock = await lockInstances(ctx);
+  const noted = (await readTokenEntry(machine.store, reference))?.fingerprint;
+  const isMoved = await Promise.all(
+    running.map(async ({ instance, token, workspace, role }) => {
+      const wanted = tokenOf(config, { workspace, role });
+      if (token !== reference || !wanted) return false;
+      if (toReference(wanted.value) !== reference) return true;
+      // Another value in the same place.
+      const { access, token: given = access } = (await readLedger(machine.store, instance)) ?? {};
+      return noted !== undefined && given !== undefined && given !== noted;
+    }),
+  );
+  const moved = running.filter((_, index) => isMoved[index]);
   const brought = new Map<string, Brought>();
   const resolved = new Map();
   await eachAtMost(8, moved, async (status) => {
