@@ -37,21 +37,27 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { jackin, host, address, allowedOrigins, signal, log } = options;
   if (!isLoopback(address) && !options.allowRemote) throw refuseRemote(address);
   const { token, path } = await readServeToken(host, options.tokenFile, signal);
+  const underWay = new Set<Promise<unknown>>();
+  const waitUntil = (work: Promise<unknown>) => {
+    underWay.add(work);
+    void work.finally(() => underWay.delete(work)).catch(() => undefined);
+  };
+  const disposed = new AbortController();
   const app = createApp({
     jackin,
     token,
     allowedHosts: [...loopbackHosts, inUrl(address), ...options.allowedHosts],
     allowedOrigins,
     log,
-    signal,
+    signal: AbortSignal.any([signal, disposed.signal]),
+    waitUntil,
   });
-  const underWay = new Set<Promise<unknown>>();
   let stopping = false;
   const server = createAdaptorServer({
     async fetch(request) {
       const answer = Promise.resolve(app.fetch(request));
-      underWay.add(answer);
-      const response = await answer.finally(() => underWay.delete(answer));
+      waitUntil(answer);
+      const response = await answer;
       // Else the connection would stay open for the caller's next request, and the server with it.
       if (stopping) response.headers.set("connection", "close");
       return response;
@@ -74,6 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stopped,
     async [Symbol.asyncDispose]() {
       signal.removeEventListener("abort", onAbort);
+      disposed.abort();
       stop.resolve();
       await stopped;
     },
@@ -100,7 +107,7 @@ async function close(
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(cut);
-  // A launch that was cancelled still takes down what it had started.
+  // A launch that was cancelled still takes down what it had started, and a token's setup what it had stored.
   await Promise.allSettled(underWay);
 }
 

@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createJackin } from "../../core/index.ts";
-import type { Host, Launched } from "../../core/index.ts";
+import type { CallOptions, Host, Launched, SecretResolver } from "../../core/index.ts";
 import { authIgnore } from "../../plugins/auth-ignore/index.ts";
 import { createRuntimeDouble } from "../../test/doubles/runtime.ts";
 import type { RuntimeDoubleInit } from "../../test/doubles/runtime.ts";
+import { createCaptureDouble, url } from "../http/token-double.ts";
+import type { CaptureDouble } from "../http/token-double.ts";
 import { createStoreDouble } from "../../test/doubles/store.ts";
 import { createNodeHost } from "../node/host.ts";
 import { createJournal } from "../node/journal.ts";
@@ -235,6 +237,60 @@ describe("the server", () => {
     expect(await answer).toBe("cut");
     expect((await jackin.status()).instances).toEqual([]);
   });
+});
+
+it.each([
+  ["stopped", true],
+  ["disposed", false],
+])("when %s, cancels a token's setup and is gone when that is undone", async (_, bySignal) => {
+  const { start, stop, jackin, host } = await setUp();
+  const put: SecretResolver = {
+    kind: "secret",
+    name: "secret-vault",
+    scheme: "vault",
+    resolve: async () => new Map(),
+    places: async () => [],
+    write: () => Promise.reject(new Error("not reached")),
+  };
+  const captures: CaptureDouble[] = [];
+  const undoing = Promise.withResolvers<void>();
+  const undone = Promise.withResolvers<void>();
+  const tokens = {
+    ...jackin.tokens,
+    async capture(call?: CallOptions) {
+      const capture = createCaptureDouble(call);
+      captures.push(capture);
+      capture.show({ step: "url", url });
+      capture.onDispose = () => (undoing.resolve(), undone.promise);
+      return capture;
+    },
+  };
+  const server = await start({
+    jackin: { ...jackin, host, tokens, plugins: [...jackin.plugins, put] },
+    graceMs: 600_000,
+  });
+  const body = JSON.stringify({ place: "vault" });
+  const answer = await call(server, "/v1/tokens/setups", { method: "POST", body });
+  expect(await answer.json()).toMatchObject({ state: "url", url });
+  let isStopped = false;
+  const stopped = server.stopped.then(() => (isStopped = true));
+  if (bySignal) stop.abort("SIGTERM");
+  else void server[Symbol.asyncDispose]();
+  await undoing.promise;
+  await expect
+    .poll(
+      () =>
+        fetch(server.url).then(
+          () => "open",
+          () => "closed",
+        ),
+      patient,
+    )
+    .toBe("closed");
+  expect(isStopped).toBe(false);
+  undone.resolve();
+  await stopped;
+  expect(captures.map(({ isDisposed }) => isDisposed)).toEqual([true]);
 });
 
 it("tells what happens over a real connection, and its end ends that", async () => {

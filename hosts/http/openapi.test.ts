@@ -62,6 +62,21 @@ describe("/openapi.json", () => {
         },
       },
     });
+    expect(document.paths["/v1/tokens/setups"]!["post"]).toMatchObject({
+      requestBody: {
+        content: { "application/json": { schema: { $ref: "#/components/schemas/SetUpToken" } } },
+      },
+      responses: {
+        201: {
+          content: { "application/json": { schema: { $ref: "#/components/schemas/TokenSetup" } } },
+        },
+      },
+    });
+    expect(document.paths["/v1/tokens/setups/{id}"]!["get"]).toMatchObject({
+      parameters: expect.arrayContaining([
+        expect.objectContaining({ in: "query", name: "after" }),
+      ]) as unknown,
+    });
     const { Launch } = document.components.schemas;
     expect(Launch).toMatchObject({ type: "object", additionalProperties: false });
     expect(Object.keys(Launch!.properties)).toEqual(Object.keys(schemas.launchBody.entries));

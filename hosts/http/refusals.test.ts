@@ -8,6 +8,10 @@ describe("refusals", () => {
     "/v1/instances/my-app",
     "/v1/auth",
     "/v1/events",
+    "/v1/tokens",
+    "/v1/tokens/places",
+    "/v1/tokens/setups",
+    "/v1/tokens/setups/some",
     "/v1/nothing",
     "/v1",
   ];
