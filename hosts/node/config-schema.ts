@@ -11,13 +11,15 @@ const descriptions: Readonly<Record<string, string>> = {
   version: "The layout of this file; jackin brings an older one up to date when it edits it.",
   claude: "How the agent signs in.",
   auth_forward:
-    "sync: the host's login; session: jackin's own, of jackin auth login; ignore: nothing, /login inside; token: CLAUDE_CODE_OAUTH_TOKEN of the environment.",
+    "sync: the host's login; session: jackin's own, of jackin auth login; ignore: nothing, /login inside; token: a long-lived token, of claude setup-token.",
   oauth_token_source:
     'A reference to the long-lived token, e.g. op://vault/item/field, or "keychain".',
   oauth_token_env: "The variable of the host that holds the long-lived token.",
   refresh:
     "host: only the host renews its login; container: the agent gets the whole login and may renew it.",
   account: "Which of jackin's own logins: the NAME of jackin auth login --account NAME.",
+  deliver:
+    "env: the agent keeps its token until it ends; file: another can take its place while it runs.",
   source_dir: "Another configuration folder of Claude Code on the host, with another account.",
   env: 'Variables for the agent: text, or references such as op://…, $NAME, keychain://…; { value = "…" } is always text.',
   image: "The image that containers start from.",
