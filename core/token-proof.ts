@@ -50,35 +50,44 @@ export async function proveToken(
   request: ProofRequest,
   ctx: PluginContext,
 ): Promise<Proof> {
+  const run = (args: readonly string[], stdin?: string) =>
+    runOnce(machine, plugins, request, args, stdin, ctx);
+  const status = await run(["auth", "status", "--json"]);
+  const refused = notItsSignIn(status.stdout, status.code);
+  if (refused || !request.turn) return refused ?? { outcome: "accepted" };
+  ctx.progress("waiting for the answer to one turn");
+  const { code, stdout } = await run(["-p", "--max-turns", "1"], "Answer with the one word: pong");
+  return code === 0 ? { outcome: "accepted" } : judge(stdout);
+}
+
+/** An instance hands its secrets to the first that runs in it, so each run has one of its own. */
+async function runOnce(
+  machine: Machine,
+  plugins: readonly Plugin[],
+  { config, scope, runtime: named }: ProofRequest,
+  args: readonly string[],
+  stdin: string | undefined,
+  ctx: PluginContext,
+) {
   const { files } = machine.host;
-  const { workspace, role } = request.scope;
   const workdir = `${files?.state ?? ""}/proof`;
   await files?.makeFolder(workdir);
-  const at = { workspace, workdir, key: "proof", base: "jackin-proof" };
+  const at = { workspace: scope.workspace, workdir, key: "proof", base: "jackin-proof" };
   const { record } = await startInstance(
     machine,
-    { role, runtime: request.runtime, mode: "token" },
-    { config: request.config, notices: [], plugins, session: false, at },
+    { role: scope.role, runtime: named, mode: "token" },
+    { config, notices: [], plugins, session: false, at },
     ctx,
   );
   const { instance, runtime } = record;
-  const run = (args: readonly string[], stdin?: string) =>
-    within({ limitMs, signal: ctx.signal, what: "Claude Code" }, (signal) =>
+  try {
+    const limit = { limitMs, signal: ctx.signal, what: "Claude Code" };
+    return await within(limit, (signal) =>
       runtimeOf(machine, runtime).run(
         { instance, args, capture: true, ...(stdin !== undefined && { stdin }) },
         { ...ctx, signal },
       ),
     );
-  try {
-    const status = await run(["auth", "status", "--json"]);
-    const refused = notItsSignIn(status.stdout, status.code);
-    if (refused || !request.turn) return refused ?? { outcome: "accepted" };
-    ctx.progress("waiting for the answer to one turn");
-    const { code, stdout } = await run(
-      ["-p", "--max-turns", "1"],
-      "Answer with the one word: pong",
-    );
-    return code === 0 ? { outcome: "accepted" } : judge(stdout);
   } finally {
     const calm = { ...ctx, signal: new AbortController().signal };
     await takeDown(machine, instance, runtime, calm);
