@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { JackinError, throwIfAborted } from "../../core/index.ts";
+import { JackinError } from "../../core/index.ts";
 import type { PluginContext, WriteRequest, Written } from "../../core/index.ts";
 import { findField, itemFailure, read, readItem } from "./item.ts";
 import type { Item } from "./item.ts";
@@ -31,7 +31,6 @@ export async function createItem(
   const options = { limitMs: limits.write, about, stdin: JSON.stringify(template), hide: [text] };
   try {
     const item = readItem(await op.run(args, ctx, options), about);
-    throwIfAborted(ctx.signal);
     const field = findField(item, { section: undefined, field: label }, about);
     if (!field) throw itemFailure(about, "op has made an item without the field that it was given");
     return {

@@ -107,6 +107,12 @@ describe("a field that is given another value", () => {
     },
   );
 
+  it("is not looked at again when op has said that it did nothing", async () => {
+    const { write, commands } = begin({ commands: { "item edit": { fault: "not-permitted" } } });
+    await errorOf(write(by("token")));
+    expect(commands()).toEqual(["item get", "item edit"]);
+  });
+
   it("is said to hold the new value when that could not be taken back", async () => {
     const { write, state } = begin({
       commands: { "item edit": { fault: "no-answer", after: true } },

@@ -1,4 +1,4 @@
-import { JackinError, throwIfAborted } from "../../core/index.ts";
+import { JackinError } from "../../core/index.ts";
 import type { PluginContext, Secret, Written } from "../../core/index.ts";
 import { findField, getItem, isCalled, itemFailure, readWholeItem } from "./item.ts";
 import type { WholeField, WholeItem } from "./item.ts";
@@ -53,7 +53,6 @@ export async function replaceValue(
   const fields = others.toSpliced(at, 0, { ...field, value: value.reveal() });
   try {
     const answered = await putItem(op, { ...item, fields }, ctx, reference, limits.write);
-    throwIfAborted(ctx.signal);
     const written = locate(answered, edit);
     if (!written) throw itemFailure(reference, "op has not taken the field that it was given");
     const { section, id } = written;
@@ -88,7 +87,7 @@ async function takeBack(op: Op, edit: Edit, ctx: PluginContext, limitMs: number)
   const field = locate(item, edit);
   const isNew = edit.newLabel !== undefined;
   const now = typeof field?.value === "string" ? field.value : undefined;
-  if (now === before?.reveal() && !(isNew && field)) return;
+  if (now === before?.reveal()) return;
   if (!field || (now ?? "") !== after.reveal())
     throw itemFailure(
       reference,

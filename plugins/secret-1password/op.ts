@@ -98,7 +98,7 @@ const installPage = "install it: https://developer.1password.com/docs/cli/get-st
 
 /** What is said before anything is done. */
 const refuses =
-  /isn't an? (item|vault)|more than one item|\(403\)|forbidden|permission|not authorized|write access|read-only/i;
+  /isn't an? (item|vault)|more than one item|\(403\)|forbidden|not have (the )?(permission|write access)|not authorized/i;
 
 function tooSlow(limitMs: number, cause: JackinError): JackinError {
   return failure(
