@@ -1,31 +1,29 @@
-import { globSync, readFileSync } from "node:fs";
-import { PassThrough } from "node:stream";
-import type { Command } from "commander";
-import ts from "typescript";
+import { globSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { classifyFailure } from "../../core/failure-words.ts";
 import type { DriftState, FailureCause } from "../../core/index.ts";
-import { createProgram } from "../../hosts/cli/program.ts";
-import type { CommandDeps } from "../../hosts/cli/command.ts";
 import { checkConfig } from "../../hosts/node/config-file.ts";
 import { toDocument } from "../../hosts/node/config-layout.ts";
 import { authIgnore } from "../../plugins/auth-ignore/index.ts";
 import { authSession } from "../../plugins/auth-session/index.ts";
 import { authSync } from "../../plugins/auth-sync/index.ts";
 import { authToken } from "../../plugins/auth-token/index.ts";
+import {
+  count,
+  faultOf,
+  isJoined,
+  isStep,
+  literals,
+  longestPiece,
+  piecesOf,
+  readGuide,
+  spansOf,
+  squeezed,
+} from "./guide.ts";
 
 const root = new URL("../../", import.meta.url);
-const read = (file: string) => readFileSync(new URL(file, root), "utf8");
 const plugins = [authSync(), authIgnore(), authToken(), authSession()];
-
-const guide = read("docs/authentication.md");
-const blocks = [...guide.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, kind, body]) => ({
-  kind: kind!,
-  body: body!,
-}));
-const prose = guide.replaceAll(/^```.*?^```$/gms, "");
-const spansOf = (text: string) =>
-  [...text.matchAll(/(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)/gs)].map(([, , span]) => squeezed(span!));
+const { blocks, prose, commands: lines, sectionOf } = readGuide("docs/authentication.md");
 
 describe("docs/authentication.md", () => {
   it("has blocks of known kinds, and some of each", () => {
@@ -37,17 +35,6 @@ describe("docs/authentication.md", () => {
     const { notices } = checkConfig(toDocument(sources), "config.toml", plugins);
     expect(notices).toEqual([]);
   });
-
-  const typed = blocks
-    .filter(({ kind }) => kind === "console")
-    .flatMap(({ body }) =>
-      body
-        .trim()
-        .split("\n")
-        .map((line) => line.replace(/^\$ /, "")),
-    );
-  const named = spansOf(prose).filter((span) => /^jackin [a-z]/.test(span));
-  const lines = [...new Set([...typed, ...named])].filter((line) => line.startsWith("jackin "));
 
   it("names many commands", () => expect(lines.length).toBeGreaterThan(20));
   it.each(lines)("names a command that is there: %s", (line) => {
@@ -132,106 +119,5 @@ describe("docs/authentication.md", () => {
       .flatMap(piecesOf)
       .filter((piece) => count(piece) > 2 && !isJoined(piece, all, 2));
     expect(stale).toEqual([]);
-    expect(stale).toEqual([]);
   });
 });
-
-/** What is typed, not said. A word on what it does stands three spaces behind it. */
-function isStep(text: string): boolean {
-  return (
-    / {3}/.test(text) ||
-    /^((→ )?(jackin|claude setup-token|npm|security|ls|kill)|\w+ =) /.test(text)
-  );
-}
-
-/** Some are put together, each part a few words. */
-function isJoined(piece: string, all: string, cuts: number): boolean {
-  if (all.includes(piece)) return true;
-  if (cuts === 0) return false;
-  const words = piece.split(" ");
-  return words.some((_, at) => {
-    const [front, back] = [words.slice(0, at), words.slice(at)];
-    const isLong = front.length > 1 && back.length > 1;
-    return isLong && all.includes(front.join(" ")) && isJoined(back.join(" "), all, cuts - 1);
-  });
-}
-
-function count(text: string): number {
-  return text.split(" ").length;
-}
-
-/** From its heading to the next one of the same rank. */
-function sectionOf(heading: string): string {
-  const [, rank, body] = new RegExp(
-    `^(#+) ${heading}\\n(.*?)(?=^\\1 |^#{1,2} |(?![^]))`,
-    "ms",
-  ).exec(prose) ?? ["", "", ""];
-  expect(rank, heading).not.toBe("");
-  return body!;
-}
-
-/** The texts of a file, with `…` for what varies; `spoken` leaves out steps, help and what is thrown away. */
-function literals(file: string, spoken = false): string[] {
-  const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true);
-  const found: string[] = [];
-  visit(source);
-  return found;
-
-  function visit(node: ts.Node): void {
-    if (spoken && isUnspoken(node)) return;
-    if (ts.isStringLiteralLike(node)) found.push(...node.text.split("\n"));
-    if (ts.isTemplateExpression(node)) {
-      const pieces = [node.head, ...node.templateSpans.map(({ literal }) => literal)];
-      const text = pieces.map((piece) => piece.text).join("…");
-      found.push(...text.split("\n"));
-    }
-    ts.forEachChild(node, visit);
-  }
-
-  function isUnspoken(node: ts.Node): boolean {
-    if (ts.isPropertyAssignment(node)) return /^(next|hint)$/.test(node.name.getText());
-    if (ts.isVariableDeclaration(node)) return /^(next|again)$/.test(node.name.getText());
-    if (ts.isImportDeclaration(node)) return true;
-    const called = ts.isCallExpression(node) && node.expression.getText();
-    return (
-      called !== false &&
-      /^commandGroup$|\.(summary|description|option|argument|addHelpText)$/.test(called)
-    );
-  }
-}
-
-function longestPiece(text: string): string {
-  return piecesOf(text).reduce((a, b) => (b.length > a.length ? b : a), "");
-}
-
-/** What stands between what varies, without the marks around it. */
-function piecesOf(text: string): string[] {
-  return squeezed(text)
-    .split("…")
-    .map((piece) => piece.replaceAll(/^[\s\],;:.)]+|[\s[,;:.(]+$/g, ""));
-}
-
-function squeezed(text: string): string {
-  return text.replaceAll(/\s+/g, " ").trim();
-}
-
-/** Why this is no command line, by what the program declares; nothing is run. */
-function faultOf(line: string): string | undefined {
-  const stream = new PassThrough();
-  const io = { stdin: stream, stdout: stream, stderr: stream, env: {}, cwd: "/" };
-  const deps = { io } as unknown as CommandDeps;
-  const words = line.match(/'[^']*'|\S+/g)!.slice(1);
-  let command: Command = createProgram(deps, []);
-  for (;;) {
-    const next = command.commands.find((each) => each.name() === words[0]);
-    if (!next) break;
-    command = next;
-    words.shift();
-  }
-  if (command.commands.length > 0) return `no command ${words[0]} in ${command.name()}`;
-  const { unknown, operands } = command.parseOptions(words);
-  if (unknown.length > 0) return `no option ${unknown[0]}`;
-  const { registeredArguments: takes } = command;
-  const required = takes.filter((each) => each.required).length;
-  return operands.length > takes.length || operands.length < required ? "arguments" : undefined;
-}
