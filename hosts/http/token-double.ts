@@ -77,6 +77,7 @@ export function setUpTokens({ config = workspaces, onCapture, ...options }: Toke
   const world = createTokenWorld(config);
   const captures: CaptureDouble[] = [];
   const installs: AbortSignal[] = [];
+  let installed = Promise.resolve();
   const jackin: Jackin = {
     ...world.jackin,
     tokens: {
@@ -90,7 +91,13 @@ export function setUpTokens({ config = workspaces, onCapture, ...options }: Toke
       },
       async install(request, call) {
         if (call?.signal) installs.push(call.signal);
-        return await world.jackin.tokens.install(request, call);
+        // One at a time, by the lock that a machine has and this host in memory has not.
+        const own = installed.then(() => world.jackin.tokens.install(request, call));
+        installed = own.then(
+          () => {},
+          () => {},
+        );
+        return await own;
       },
     },
   };
