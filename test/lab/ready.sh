@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Debian machine ready for the tests with containers: packages, a running Docker, a base image. Safe to run again.
+# Makes a Debian machine ready for the tests: packages, a running Docker, a base image. Safe to run again.
 # Run as root. An operator without root can use it to learn what is missing.
 set -euo pipefail
 
@@ -20,6 +20,8 @@ packages() {
   command -v debootstrap >/dev/null || missing+=(debootstrap)
   command -v tmux >/dev/null || missing+=(tmux)
   command -v ps >/dev/null || missing+=(procps)
+  command -v age >/dev/null || missing+=(age)
+  if ! { command -v dbus-daemon && command -v dbus-send; } >/dev/null; then missing+=(dbus); fi
   [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
   # From Debian 13 on the client is a package of its own.
   if ! command -v docker >/dev/null && apt-cache show docker-cli >/dev/null 2>&1; then missing+=(docker-cli); fi
@@ -35,6 +37,30 @@ packages() {
   command -v docker >/dev/null || apt-get install -y -q --no-install-recommends docker-cli >>"$work/apt.log" 2>&1 </dev/null ||
     { tail -n 40 "$work/apt.log" >&2; fail "no docker client after the installation"; }
 }
+
+# Only the program of the package: with the rest of it come GTK and a desktop to ask for passwords, a hundred packages that
+# no test needs.
+keyring() {
+  ! command -v gnome-keyring-daemon >/dev/null || return 0
+  [ "$(id -u)" = 0 ] || fail "missing packages: gnome-keyring. Run this as root, or: apt-get install gnome-keyring"
+  say "installing gnome-keyring-daemon"
+  if ! unpack_keyring >"$work/keyring.log" 2>&1 </dev/null; then
+    tail -n 40 "$work/keyring.log" >&2
+    fail "gnome-keyring-daemon could not be installed"
+  fi
+}
+
+# Whether all went well shows in its last line.
+unpack_keyring() (
+  cd "$work" || return
+  apt-get download -q gnome-keyring || { apt-get update -q; apt-get download -q gnome-keyring; }
+  dpkg-deb -x gnome-keyring_*.deb keyring
+  # The first of alternatives, without versions.
+  libraries=$(dpkg-deb -f gnome-keyring_*.deb Depends | tr , '\n' | awk '$1 ~ /^lib/ {print $1}')
+  export DEBIAN_FRONTEND=noninteractive
+  xargs apt-get install -y -q --no-install-recommends <<<"$libraries"
+  keyring/usr/bin/gnome-keyring-daemon --version && install -m 755 keyring/usr/bin/gnome-keyring-daemon /usr/local/bin/
+)
 
 # After a SIGKILL or a restored disk the pid files outlive their processes, and dockerd refuses to start when the number
 # belongs to somebody else by now.
@@ -134,6 +160,7 @@ base_image() {
 }
 
 packages
+keyring
 daemon
 leftovers
 base_image
