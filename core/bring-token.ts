@@ -20,11 +20,6 @@ export interface TokenParts {
   readonly resolved?: Map<string, Promise<ResolvedToken>>;
 }
 
-export interface TokenBrought extends Refreshed {
-  /** It holds its token in a way that only another start changes. */
-  readonly needsRestart?: boolean;
-}
-
 /**
  * Gives a running agent the token that its launch would take now, whoever's it is. The caller holds the lock of instances.
  * Throws when that token cannot be had; the agent keeps what it has.
@@ -34,12 +29,12 @@ export async function bringToken(
   status: InstanceStatus,
   parts: TokenParts,
   ctx: PluginContext,
-): Promise<TokenBrought> {
+): Promise<Refreshed> {
   const { instance, mode, workspace, role } = status;
   const { config, plugins } = parts;
   const provider = providerOf(plugins, mode);
   const record = await readInstance(machine.store, instance);
-  const stays: TokenBrought = {
+  const stays: Refreshed = {
     instance,
     outcome: "kept",
     text: "it keeps the token of its launch until it is started again",

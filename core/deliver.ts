@@ -10,6 +10,8 @@ export interface Refreshed {
   /** `updated`: it has what a launch would have now. `kept`: it has what it had, for the reason in `text`. */
   readonly outcome: "updated" | "kept" | "failed";
   readonly text: string;
+  /** Only another start gives it what a launch would have now. */
+  readonly needsRestart?: boolean | undefined;
   /** ms since the epoch, of what it has now */
   readonly expiresAt?: number | undefined;
   readonly notices: readonly Notice[];

@@ -25,9 +25,9 @@ export function registerAuthCommands(program: Command, deps: CommandDeps): void 
   );
   auth
     .command("sync")
-    .summary("bring running agents up to date with the host's login")
+    .summary("bring running agents the login or token of now")
     .description(
-      "Give running agents of mode sync the access token that the host has now; a running Claude Code picks it up by itself.",
+      "Give running agents of mode sync the access token that the host has now, and those whose token was delivered as a file the one that a launch would take; a running Claude Code picks it up by itself.",
     )
     .argument("[instance]", "this one only")
     .option("--json", "print a JSON array")

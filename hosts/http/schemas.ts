@@ -143,6 +143,7 @@ export const refreshed = v.pipe(
       instance: v.string(),
       outcome: v.picklist(["updated", "kept", "failed"]),
       text: v.string(),
+      needsRestart: v.optional(v.boolean()),
       expiresAt: v.optional(milliseconds),
       notices: v.array(notice),
     }),
