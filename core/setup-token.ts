@@ -13,7 +13,7 @@ export interface CaptureLimits {
   readonly code: number;
   /** Until the code is exchanged. */
   readonly exchange: number;
-  /** For how long nothing may have been drawn before a last word is taken for one. */
+  /** For how long nothing may have been drawn before what is shown counts as whole. */
   readonly quiet: number;
   /** A key that came together with the code counts as a part of it, and is pressed again after this. */
   readonly again: number;
@@ -23,7 +23,7 @@ export const usualLimits: CaptureLimits = {
   start: 30_000,
   code: 15 * 60_000,
   exchange: 60_000,
-  quiet: 1_000,
+  quiet: 300,
   again: 2_000,
 };
 
@@ -41,14 +41,18 @@ export function operateSetupToken(
 ) {
   const text = () => terminal.screen().join("\n");
 
+  /** The first screen that `pick` takes. */
   async function see<T>(
     pick: (screen: TokenScreen) => T | undefined,
     limit: AbortSignal,
   ): Promise<T> {
     while (!limit.aborted) {
       const { code } = terminal;
-      const shape = { columns: setupTokenSize.columns, ended: code !== undefined };
-      const screen = readTokenScreen(terminal.screen(), shape);
+      let screen = read(code !== undefined);
+      if (screen.shows === "drawing") {
+        await settle(limit);
+        screen = read(true);
+      }
       const found = pick(screen);
       if (found !== undefined) return found;
       if (code !== undefined) throw endedEarly(code, screen);
@@ -57,14 +61,21 @@ export function operateSetupToken(
     throw cancelled(limit.reason);
   }
 
-  /** Until the program has ended, or has drawn nothing for a while: what it shows then is whole. */
+  function read(isStill: boolean): TokenScreen {
+    return readTokenScreen(terminal.screen(), { columns: setupTokenSize.columns, isStill });
+  }
+
+  /**
+   * Until the program has ended or has drawn nothing for a while, at most ten times as long. In several waits: on a busy
+   * machine one that is late would come before what is there to be read.
+   */
   async function settle(limit: AbortSignal): Promise<void> {
-    for (let isQuiet = false; !isQuiet && !limit.aborted && terminal.code === undefined;) {
-      terminal.screen();
-      const quiet = Promise.withResolvers<boolean>();
-      const timer = setTimeout(() => quiet.resolve(true), limits.quiet);
-      isQuiet = await Promise.race([quiet.promise, terminal.changed().then(() => false)]);
-      clearTimeout(timer);
+    const waits = 6;
+    for (let quiet = 0, all = 0; quiet < waits && all < 10 * waits && !limit.aborted; all++) {
+      if (terminal.code !== undefined) return;
+      const before = text();
+      await new Promise((resolve) => setTimeout(resolve, limits.quiet / waits));
+      quiet = text() === before ? quiet + 1 : 0;
     }
   }
 
@@ -77,8 +88,7 @@ export function operateSetupToken(
 
   /** After the code and Enter, and whenever they stand there unread. */
   async function outcome(url: string, limit: AbortSignal): Promise<TokenScreen> {
-    const isTyped = () =>
-      readTokenScreen(terminal.screen(), { ...setupTokenSize, ended: false }).shows === "typed";
+    const isTyped = () => read(false).shows === "typed";
     const press = setInterval(() => isTyped() && terminal.write("\r"), limits.again);
     try {
       const isLast = (screen: TokenScreen) =>
@@ -86,11 +96,7 @@ export function operateSetupToken(
         screen.shows === "cut" ||
         screen.shows === "retry" ||
         (screen.shows === "address" && (screen.trouble !== undefined || screen.url !== url));
-      const look = () => see((screen) => (isLast(screen) ? screen : undefined), limit);
-      await look();
-      clearInterval(press);
-      await settle(limit);
-      return await look();
+      return await see((screen) => (isLast(screen) ? screen : undefined), limit);
     } finally {
       clearInterval(press);
     }

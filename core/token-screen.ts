@@ -1,9 +1,11 @@
 /**
  * What `claude setup-token` shows, told by where things stand rather than by its words, which change with versions (2.1.197
- * and 2.1.330 were seen). A piece of a token or of an address never passes for a whole one.
+ * and 2.1.330 were seen). A piece of a token or of an address does not pass for a whole one.
  */
 
 export type TokenScreen =
+  /** Something to act on that may not be there to its end. */
+  | { readonly shows: "drawing" }
   /** Nothing to act on: it begins, it waits for an answer, or it says what nobody here knows. */
   | { readonly shows: "other"; readonly text: string }
   /** It asks for the code. `trouble`: what it says about the last one. */
@@ -18,17 +20,18 @@ export type TokenScreen =
 
 export interface ScreenShape {
   readonly columns: number;
-  /** The program has ended: nothing more will be drawn. */
-  readonly ended: boolean;
+  /**
+   * The program has ended, or has drawn nothing for a while. Before that an old screen may stand in what is drawn over it
+   * (2.1.197), so that neither the end of a word nor what follows it tells anything.
+   */
+  readonly isStill: boolean;
 }
 
 export function readTokenScreen(rows: readonly string[], shape: ScreenShape): TokenScreen {
-  return (
-    findToken(rows, shape) ??
-    findRetry(rows) ??
-    (rows.some((row) => mask.test(row)) ? { shows: "typed" } : undefined) ??
-    findAddress(rows, shape) ?? { shows: "other", text: lastWords(rows) }
-  );
+  if (rows.some((row) => mask.test(row))) return { shows: "typed" };
+  const found = findToken(rows, shape) ?? findRetry(rows) ?? findAddress(rows, shape);
+  if (!found) return { shows: "other", text: lastWords(rows) };
+  return shape.isStill ? found : { shows: "drawing" };
 }
 
 /** What stands for a typed code; its last characters stand as they are (both versions). */
@@ -51,10 +54,7 @@ function findToken(rows: readonly string[], shape: ScreenShape): TokenScreen | u
     /^["'`\s\u2500-\u257f]|^$/.test(token.row.slice(token.end)) &&
     !isPiece(below[0]) &&
     found.every(({ value }) => value === token.value);
-  if (!isWhole) return { shows: "cut", what: "token" };
-  // What is drawn below says that this row is drawn to its end.
-  if (!shape.ended && below.every(isBlank)) return { shows: "other", text: "" };
-  return { shows: "token", value: token.value };
+  return isWhole ? { shows: "token", value: token.value } : { shows: "cut", what: "token" };
 }
 
 function findRetry(rows: readonly string[]): TokenScreen | undefined {
@@ -85,7 +85,6 @@ function findAddress(rows: readonly string[], shape: ScreenShape): TokenScreen |
   if (url === undefined) return undefined;
   const below = rows.slice(at + 1);
   const prompt = below.findIndex((row) => /\b(paste|code)\b/i.test(row));
-  // It is drawn from the top: without what comes next it may not be there to its end.
   if (prompt < 0) return undefined;
   if (rows[at]!.length >= shape.columns || isPiece(below[0], /\S/))
     return { shows: "cut", what: "address" };
@@ -109,11 +108,10 @@ function lastWords(rows: readonly string[]): string {
   return toSentence(said.slice(-4));
 }
 
-/** One line, without the signs before it, and without any token. */
+/** One line, without the signs before it. */
 function toSentence(rows: readonly string[]): string {
   const text = rows.map((row) => row.replaceAll(frame, "").trim()).join(" ");
   return text
-    .replaceAll(/sk-ant-\S*/g, "***")
     .replaceAll(/\s+/g, " ")
     .trim()
     .replace(/^[^\p{L}\p{N}"'(*]+/u, "")

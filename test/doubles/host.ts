@@ -210,7 +210,8 @@ function filesOf(
       watches.fireFor(path);
     },
     async list(path) {
-      if (!isFolder(path)) throw failed(`${path} is no folder`);
+      if (statOf(path) === undefined) return [];
+      if (statOf(path)?.kind !== "folder") throw failed(`${path} is no folder`);
       const below = [...disk.keys()].filter((key) => key.startsWith(`${path}/`));
       return [...new Set(below.map((key) => key.slice(path.length + 1).split("/")[0]!))];
     },
