@@ -1,5 +1,5 @@
 /** Where a reference's file is, and whether nobody but the operator can read or change it. */
-import { JackinError } from "../../core/index.ts";
+import { JackinError, quoteShell } from "../../core/index.ts";
 import type { FileStat, Host, HostFiles, PluginContext } from "../../core/index.ts";
 
 const name = "secret-file";
@@ -113,5 +113,5 @@ function octal({ mode }: FileStat): string {
 
 /** For a command that is shown. */
 export function quoted(path: string): string {
-  return /^[\w/.@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+  return /^[\w/.@%+=:,-]+$/.test(path) ? path : quoteShell(path);
 }

@@ -108,10 +108,15 @@ describe("secret-keychain", () => {
     expect(keychain.calls).toEqual([]);
   });
 
-  it("says where it looked for what is not there", async () => {
-    expect(await ask(["keychain://jackin/claude-oauth-token"], createKeychainDouble())).toEqual([
-      { status: "absent", hint: "Test Keychain: service jackin, account claude-oauth-token" },
-    ]);
+  it.each([
+    ["linux", "secret-tool store --label 'jackin' service 'jackin' username 'my token'"],
+    ["darwin", "security add-generic-password -s 'jackin' -a 'my token' -w"],
+    ["win32", "Store it in Test Keychain: service jackin, account my token"],
+  ])("says how to store what is not there: %s", async (platform, hint) => {
+    const host = { ...createHostDouble({ platform }), keychain: createKeychainDouble() };
+    const reference = "keychain://jackin/my%20token";
+    const answers = await secretKeychain().resolve([reference], createContextDouble(host));
+    expect(answers.get(reference)).toEqual({ status: "absent", hint });
   });
 
   it("asks a keychain that is in trouble once, and gives its answer for all", async () => {

@@ -2,6 +2,7 @@
 import {
   isStoredName,
   JackinError,
+  quoteShell,
   throwIfAborted,
   toJackinError,
   toStoredName,
@@ -67,10 +68,7 @@ async function readAll(
       answers.set(
         reference,
         value === undefined
-          ? {
-              status: "absent",
-              hint: `${keychainOf(ctx).name}: service ${service}, account ${account}`,
-            }
+          ? { status: "absent", hint: howToStore(service, account, ctx) }
           : { status: "value", value: ctx.secret(value) },
       );
     } catch (thrown) {
@@ -82,6 +80,14 @@ async function readAll(
     }
   }
   return answers;
+}
+
+/** By the system's own program, which asks for the value. */
+function howToStore(service: string, account: string, { host }: PluginContext): string {
+  const [s, a] = [quoteShell(service), quoteShell(account)];
+  if (host.platform === "darwin") return `security add-generic-password -s ${s} -a ${a} -w`;
+  if (host.platform === "linux") return `secret-tool store --label ${s} service ${s} username ${a}`;
+  return `Store it in ${keychainOf({ host }).name}: service ${service}, account ${account}`;
 }
 
 async function placeOf(ctx: PluginContext): Promise<StorePlace> {
@@ -162,7 +168,7 @@ async function health(ctx: PluginContext): Promise<Health> {
   }
 }
 
-function keychainOf({ host }: PluginContext): Keychain {
+function keychainOf({ host }: Pick<PluginContext, "host">): Keychain {
   if (host.keychain) return host.keychain;
   throw new JackinError({
     code: "secret-failed",
