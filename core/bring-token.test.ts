@@ -3,7 +3,7 @@ import { createHostDouble } from "../test/doubles/host.ts";
 import { createRuntimeDouble } from "../test/doubles/runtime.ts";
 import { createStoreDouble } from "../test/doubles/store.ts";
 import { readLedger } from "./ledger.ts";
-import type { AuthProvider, Config, SecretResolver, TokenEntry } from "./index.ts";
+import type { AuthProvider, Config, Host, SecretResolver, TokenEntry } from "./index.ts";
 import { createJackin, createSecret, fingerprint } from "./index.ts";
 import { writeTokenEntry } from "./token-ledger.ts";
 
@@ -61,8 +61,15 @@ function setUp() {
       };
     },
   };
+  const held = new Set<string>();
+  /** Who would wait for a lock of its own would wait for ever. */
+  const lock: Host["lock"] = async (key) => {
+    if (held.has(key)) throw new Error(`${key} is held already`);
+    held.add(key);
+    return { [Symbol.asyncDispose]: async () => void held.delete(key) };
+  };
   const jackin = createJackin({
-    host,
+    host: { ...host, lock },
     plugins: [runtime, provider, secrets],
     store,
     config: async () => ({ config: { claude: claude.now }, notices: [] }),

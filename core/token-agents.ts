@@ -6,13 +6,12 @@ import { toJackinError } from "./error.ts";
 import { bringToken } from "./bring-token.ts";
 import { readLedger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
-import { lockInstances } from "./reserve.ts";
 import type { InstanceStatus } from "./roster.ts";
 import { readTokenEntry } from "./token-ledger.ts";
 import { tokenOf, toReference } from "./token-use.ts";
 import type { Brought } from "./tokens.ts";
 
-/** Gives those that hold the token of `reference`, and would be launched with another now, that other one. */
+/** Gives those that hold the token of `reference`, and would be launched with another now, that other one. The caller holds the lock of instances. */
 export async function bringAlong(
   machine: Machine,
   running: readonly InstanceStatus[],
@@ -20,7 +19,6 @@ export async function bringAlong(
   { config, plugins }: { readonly config: Config; readonly plugins: readonly Plugin[] },
   ctx: PluginContext,
 ): Promise<readonly Brought[]> {
-  await using _lock = await lockInstances(ctx);
   const noted = (await readTokenEntry(machine.store, reference))?.fingerprint;
   const isMoved = await Promise.all(
     running.map(async ({ instance, token, workspace, role }) => {
