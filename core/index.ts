@@ -85,6 +85,7 @@ export type {
   Brought,
   Installed,
   InstallRequest,
+  PlacesOptions,
   ProbeOptions,
   Released,
   ReleaseRequest,

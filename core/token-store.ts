@@ -25,10 +25,12 @@ type Store = SecretResolver & Required<Pick<SecretResolver, "places" | "write">>
 export async function listPlaces(
   plugins: readonly Plugin[],
   store: StateStore,
+  of: string | undefined,
   ctx: PluginContext,
 ): Promise<readonly TokenPlace[]> {
+  const asked = of === undefined ? storesOf(plugins) : [storeOf(plugins, of)];
   const usual = v.safeParse(usualSchema, await store.getItem(usualKey));
-  const lists = await Promise.all(storesOf(plugins).map((plugin) => placesOf(plugin, ctx)));
+  const lists = await Promise.all(asked.map((plugin) => placesOf(plugin, ctx)));
   const places = lists.flat().map((place) => ({
     ...place,
     isUsual: usual.success && usual.output.place === place.place,

@@ -24,7 +24,7 @@ import { checkScope, isSameScope, toReference, toRelease, tokenUses } from "./to
 /** Long-lived tokens: made, stored, proven, watched, replaced, taken away. A token itself never leaves this. */
 export interface Tokens {
   /** Where a token can be stored on this machine; the place that was used last comes first. */
-  places(call?: CallOptions): Promise<readonly TokenPlace[]>;
+  places(call?: PlacesOptions): Promise<readonly TokenPlace[]>;
   /** Signs in for a new token by the operator's own `claude setup-token`. The signal ends it at any time. */
   capture(call?: CallOptions): Promise<Capture>;
   /**
@@ -48,6 +48,11 @@ export interface Tokens {
   retire(reference: string, call?: CallOptions): Promise<Retired>;
   /** Takes the token out of the configuration of these scopes, and sets their mode. Running agents keep what they have. */
   release(request: ReleaseRequest, call?: CallOptions): Promise<Released>;
+}
+
+export interface PlacesOptions extends CallOptions {
+  /** As in `StorePlace.place`: only the store that it is in is asked. Throws `usage` when there is none. */
+  readonly of?: string | undefined;
 }
 
 export interface TokenPlace extends StorePlace {
@@ -142,7 +147,7 @@ export function createTokens(parts: TokenParts): Tokens {
   const { machine, plugins, context } = parts;
   const { store, host } = machine;
   return {
-    places: (call) => listPlaces(plugins, store, context(call)),
+    places: (call = {}) => listPlaces(plugins, store, call.of, context(call)),
     capture: (call) => startCapture(context(call)),
     async install(request, call) {
       const editConfig = editor();
@@ -183,12 +188,12 @@ export function createTokens(parts: TokenParts): Tokens {
   }
 
   async function ofLaunch(request: LaunchRequest, call?: CallOptions) {
-    const [{ config }, instances] = await look(call);
-    const plan = await planLaunch(config, request, plugins, host);
+    const plan = await planLaunch((await parts.config()).config, request, plugins, host);
     const { wanted, of = {} } = plan.provider.needsToken
       ? findToken(plan.scopes)
       : { wanted: undefined };
     if (!wanted) return undefined;
+    const [{ config }, instances] = await look(call);
     const reference = toReference(wanted.value);
     const tokens = await listTokens(machine, config, instances);
     const found = tokens.find((token) => token.reference === reference);

@@ -15,7 +15,7 @@ export function registerTokenCommands(program: Command, deps: CommandDeps): void
   const tokens = commandGroup(
     workspace,
     "claude-token",
-    "a workspace's token that is good for a year",
+    "make, replace and watch a workspace's long-lived token",
   );
   const auth = commandGroup(
     commandGroup(program, "config", "show and change the configuration"),
@@ -81,28 +81,18 @@ function registerSetup(command: Command, deps: CommandDeps, group: Group): void 
   command
     .addHelpText(
       "after",
-      examples(
-        group === "workspace"
-          ? [
-              ["jackin workspace claude-token setup my-app", "asks for what it needs"],
-              [
-                "jackin workspace claude-token setup my-app --store op://Private",
-                "into a vault of 1Password",
-              ],
-              [
-                "jackin workspace claude-token setup my-app --reuse op://Private/Claude/token",
-                "one that is there",
-              ],
-              [
-                "jackin workspace claude-token setup my-app --store file --paste < FILE",
-                "no terminal",
-              ],
-            ]
-          : [
-              ["jackin config auth setup-token", "for all launches"],
-              ["jackin config auth setup-token --role reviewer", "for one role"],
-            ],
-      ),
+      group === "workspace"
+        ? `
+Examples:
+  jackin workspace claude-token setup my-app
+  jackin workspace claude-token setup my-app --store op://Private
+  jackin workspace claude-token setup my-app --reuse op://Private/Claude/token
+  jackin workspace claude-token setup my-app --store file --paste < FILE
+  jackin workspace claude-token setup --all`
+        : `
+Examples:
+  jackin config auth setup-token                    all launches
+  jackin config auth setup-token --role reviewer    those of one role`,
     )
     .action(async (...args: unknown[]) => {
       const flags: SetupFlags = command.opts();
@@ -162,9 +152,4 @@ function registerDoctor(command: Command, deps: CommandDeps, group: Group): void
       const { tokenDoctor } = await import("./token-doctor.ts");
       await tokenDoctor(deps, target(group, args, flags.role), flags);
     });
-}
-
-function examples(lines: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...lines.map(([line]) => line.length)) + 3;
-  return `\nExamples:\n${lines.map(([line, what]) => `  ${line.padEnd(width)}${what}`).join("\n")}`;
 }

@@ -9,10 +9,10 @@ export async function choosePlace(
   jackin: Jackin,
   named: string | undefined,
 ): Promise<string> {
-  if (named !== undefined) return named;
   const places = await deps.working("looking for places to store it", (progress) =>
-    jackin.tokens.places({ signal: deps.signal, progress }),
+    jackin.tokens.places({ of: named, signal: deps.signal, progress }),
   );
+  if (named !== undefined) return workingPlace(named, places);
   if (!deps.isTerminal) return usualPlace(places);
   const other = "";
   const chosen = await deps.prompts.select("Where shall the token be stored?", [
@@ -39,6 +39,14 @@ function reason(thrown: JackinError): string {
   return harmless(
     [message, ...(hint === undefined ? [] : [hint])].join(" → ").replaceAll(/\s*\n\s*/g, " "),
   );
+}
+
+/** What does not work is told before anybody signs in. */
+function workingPlace(named: string, places: readonly TokenPlace[]): string {
+  const same = places.find(({ place }) => place === named);
+  const failing = same ?? (places.every(({ error }) => error) ? places[0] : undefined);
+  if (failing?.error) throw failing.error;
+  return named;
 }
 
 function usualPlace(places: readonly TokenPlace[]): string {

@@ -1,4 +1,4 @@
-import { scopeName, toJackinError, tokenCommand } from "../../core/index.ts";
+import { isSameScope, scopeName, toJackinError, tokenCommand } from "../../core/index.ts";
 import type { Brought, Installed, Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { ensureKept } from "./keeping.ts";
@@ -6,7 +6,7 @@ import { harmless } from "./show.ts";
 import { install, tellInstalled, toInstalledJson } from "./token-install.ts";
 import { checkObtainFlags, obtainToken } from "./token-obtain.ts";
 import { showRevokePage } from "./token-page.ts";
-import { chooseScope, isSameScope, ownToken, scopeNames } from "./token-scope.ts";
+import { chooseScope, ownToken, scopeNames } from "./token-scope.ts";
 import type { TokenTarget } from "./token-scope.ts";
 import type { InstallFlags } from "./token-setup.ts";
 

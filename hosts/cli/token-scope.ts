@@ -1,4 +1,4 @@
-import { findTarget, JackinError, scopeName, tokenCommand } from "../../core/index.ts";
+import { findTarget, isSameScope, JackinError, scopeName, tokenCommand } from "../../core/index.ts";
 import type { Config, Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { scopePath } from "./config-scope.ts";
@@ -40,10 +40,6 @@ async function workspaceHere(deps: CommandDeps, config: Config): Promise<string 
   const { host } = await deps.open();
   const found = await findTarget(config, { cwd: deps.io.cwd }, host).catch(() => undefined);
   return found?.workspace;
-}
-
-export function isSameScope(a: TokenScope, b: TokenScope): boolean {
-  return a.workspace === b.workspace && a.role === b.role;
 }
 
 export function scopeNames(scopes: readonly TokenScope[]): string {

@@ -164,7 +164,16 @@ describe("setup on a terminal", () => {
     });
     expect(operator.asked[0]).toBe(where.replace("vault", "(vault)"));
     expect(outcome).toMatchObject({ code: 3, stderr: expect.stringContaining("It is locked.") });
-    expect(await config()).toBe(file);
+    // Named, it is looked at before anybody signs in.
+    const capture = captureDouble(token);
+    for (const [store, rc] of [
+      ["vault", 3],
+      ["vlt", 2],
+    ])
+      expect(
+        await jackin(`${setup} --store ${store}`, { ...onTerminal(), tokens: capture.tokens }),
+      ).toMatchObject({ code: rc });
+    expect([await config(), operator.browser.shown.length]).toEqual([file, 1]);
   });
 
   it("asks before another takes the place of one that is there, and points to rotate", async () => {
