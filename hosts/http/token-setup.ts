@@ -7,7 +7,7 @@ import {
   throwIfAborted,
   toJackinError,
 } from "../../core/index.ts";
-import type { CallOptions, Capture, Jackin, Secret, TokenScope } from "../../core/index.ts";
+import type { CallOptions, Capture, Jackin, Notice, Secret, TokenScope } from "../../core/index.ts";
 import { problemOf } from "./problem.ts";
 import type { SetupBody } from "./token-bodies.ts";
 import { ownToken, replaceUnderAgents } from "./token-rotate.ts";
@@ -37,6 +37,8 @@ export function beginSetup(jackin: Jackin, body: SetupBody, until: AbortSignal):
   };
   let state: Setup = { id, state: "start" };
   let error: JackinError | undefined;
+  /** Why the new token may not work, to be read after "the token". */
+  let doubt: string | undefined;
   let capture: Capture | undefined;
   let isOver = false;
   let news = Promise.withResolvers<void>();
@@ -85,7 +87,10 @@ export function beginSetup(jackin: Jackin, body: SetupBody, until: AbortSignal):
       throwIfAborted(signal);
       show({ id, state: "installing" });
       const scopes = old && rotate === "all" ? old.scopes : [scope];
-      const installed = await jackin.tokens.install({ scopes, from, probe, runtime }, call);
+      const made = await jackin.tokens.install({ scopes, from, probe, runtime }, call);
+      const doubts: Notice[] =
+        doubt === undefined ? [] : [{ level: "warning", text: `the token ${doubt}` }];
+      const installed = { ...made, notices: [...doubts, ...made.notices] };
       end = {
         id,
         state: "done",
@@ -93,7 +98,7 @@ export function beginSetup(jackin: Jackin, body: SetupBody, until: AbortSignal):
         replaced: [...installed.replaced],
         ...(old
           ? await replaceUnderAgents(jackin, old, installed, call)
-          : { notices: [...installed.notices] }),
+          : { notices: installed.notices }),
       };
     } catch (thrown) {
       const told = toJackinError(thrown);
@@ -124,6 +129,7 @@ export function beginSetup(jackin: Jackin, body: SetupBody, until: AbortSignal):
             break;
           }
           case "done":
+            ({ doubt } = now);
             return begun.token();
           case "failed":
             throw now.error;
