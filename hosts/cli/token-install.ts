@@ -25,7 +25,6 @@ export async function install(
 /** Where it is, until when, how it was proven, and what is signed in by it now. */
 export function tellInstalled(
   deps: CommandDeps,
-  jackin: Jackin,
   { entry, notices }: Installed,
   request: InstallRequest,
 ): void {
@@ -48,12 +47,6 @@ export function tellInstalled(
   );
   deps.out(lines.join("\n"));
   deps.notices(notices);
-  deps.err(
-    "A token lasts a year, cannot be renewed, is good for model calls only, and is revoked by hand.",
-  );
-  const [first] = request.scopes;
-  const workspace = first?.workspace;
-  deps.err(`→ jackin load${workspace === undefined ? "" : ` ${workspace}`}`);
 }
 
 function provenBy({ provenBy: how }: Installed["entry"]): string {

@@ -13,6 +13,7 @@ export async function showRevokePage(
   { reference, entry, agents }: TokenStatus,
   /** Agents that were brought along, or stopped, do not hold it any more. */
   holders: readonly string[] = agents,
+  what = "token",
 ): Promise<void> {
   const facts = [
     entry?.createdAt !== undefined && `made on ${day(entry.createdAt)}`,
@@ -20,9 +21,7 @@ export async function showRevokePage(
     entry && `fingerprint ${entry.fingerprint}`,
   ].filter((fact) => typeof fact === "string");
   const which = facts.length === 0 ? "" : ` (${facts.join(", ")})`;
-  deps.err(
-    harmless(`The old token ${reference}${which} is good until you revoke it at Anthropic:`),
-  );
+  deps.err(harmless(`The ${what} ${reference}${which} is good until you revoke it at Anthropic:`));
   const isOpened = deps.isTerminal && ((await jackin.host.browse?.(revokePage)) ?? false);
   deps.err(isOpened ? `${revokePage}   (your browser shows it)` : revokePage);
   if (holders.length > 0)

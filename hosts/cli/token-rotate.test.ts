@@ -111,6 +111,18 @@ describe("rotate", () => {
     expect([...vault.held.keys()]).toEqual(["vault://2"]);
   });
 
+  it("tells how to go on when it is left after the new one is in place", async () => {
+    const { tokens } = captureDouble(tokenNamed("new"));
+    const outcome = await jackin(`${rotate} --all`, {
+      ...onTerminal("vault", "c#s", "cancel"),
+      tokens,
+    });
+    expect([outcome.code, [...vault.held.keys()]]).toEqual([130, ["vault://1", "vault://2"]]);
+    expect(outcome.stderr).toContain(
+      "note: the new token is in place; the old one, vault://1, is kept\n  → jackin config auth revoke-token --reference 'vault://1'",
+    );
+  });
+
   it("takes the old one away only when the API refuses it, if that is wanted", async () => {
     const answers: (string | Error)[] = ["accepted", new Error("no network"), "refused"];
     const isAccepted = async () => {

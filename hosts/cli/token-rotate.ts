@@ -1,5 +1,12 @@
 import { isSameScope, scopeName, toJackinError, tokenCommand } from "../../core/index.ts";
-import type { Brought, Installed, Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
+import type {
+  Brought,
+  Installed,
+  Jackin,
+  Notice,
+  TokenScope,
+  TokenStatus,
+} from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { ensureKept } from "./keeping.ts";
 import { harmless } from "./show.ts";
@@ -48,11 +55,25 @@ export async function rotate(
   const { probe, runtime } = flags;
   const request = { scopes, from: await obtainToken(deps, jackin, flags), probe, runtime };
   const installed = await install(deps, jackin, request);
-  if (!flags.json) tellInstalled(deps, jackin, installed, request);
-  const agents = await bringAlong(deps, jackin, old, flags);
-  const isRetired = await retireOld(deps, jackin, old, installed, { scope, stay, agents, flags });
-  await ensureKept(deps, jackin);
-  if (flags.json) deps.json({ ...toInstalledJson(installed, request), agents, retired: isRetired });
+  if (!flags.json) tellInstalled(deps, installed, request);
+  try {
+    const agents = await bringAlong(deps, jackin, old, flags);
+    const retired = await retireOld(deps, jackin, old, installed, { scope, stay, agents, flags });
+    if (flags.json) deps.json({ ...toInstalledJson(installed, request), agents, retired });
+  } catch (error) {
+    // What is done is done, whatever kept the rest from it.
+    deps.notices([kept(old, stay)]);
+    throw error;
+  } finally {
+    await ensureKept(deps, jackin);
+  }
+}
+
+function kept({ reference }: TokenStatus, stay: readonly TokenScope[]): Notice {
+  const text = `the new token is in place; the old one, ${reference}, is kept`;
+  if (stay.length > 0) return { level: "info", text };
+  const next = `jackin config auth revoke-token --reference '${reference}'   takes it away`;
+  return { level: "info", text, next };
 }
 
 async function scopesToMove(
@@ -174,7 +195,7 @@ async function retireOld(
 ): Promise<boolean> {
   // The value in its place is another now: nothing of the old one is left to be taken away.
   if (entry.reference === old.reference || !replaced.includes(old.reference)) {
-    if (stay.length === 0) await showRevokePage(deps, jackin, old, []);
+    if (stay.length === 0) await showRevokePage(deps, jackin, old, [], "old token");
     return false;
   }
   if (stay.length > 0) {
@@ -187,6 +208,7 @@ async function retireOld(
     jackin,
     old,
     holders.map(({ instance }) => instance),
+    "old token",
   );
   if (flags.verifyRevoked && !(await isRevoked(deps, jackin, old.reference, scope, flags))) {
     deps.notices([

@@ -56,13 +56,18 @@ export async function tokenSetup(
   const request = { scopes, from: await obtainToken(deps, jackin, flags), probe, runtime };
   const installed = await install(deps, jackin, request);
   if (flags.json) return deps.json(toInstalledJson(installed, request));
-  tellInstalled(deps, jackin, installed, request);
+  tellInstalled(deps, installed, request);
   deps.notices(
     installed.replaced.map((reference) => ({
       level: "info",
       text: `${reference} is not used here any more; agents that run with it keep it, and it stays good until it is revoked`,
     })),
   );
+  deps.err(
+    "A token lasts a year, cannot be renewed, is good for model calls only, and is revoked by hand.",
+  );
+  const [{ workspace } = {}] = scopes;
+  deps.err(`→ jackin load${workspace === undefined ? "" : ` ${workspace}`}`);
 }
 
 /** One that is there may be in use: that is told, and asked. */

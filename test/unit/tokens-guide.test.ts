@@ -1,7 +1,7 @@
 import { globSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { expiryBanner } from "../../core/index.ts";
-import type { Jackin, TokenEntry } from "../../core/index.ts";
+import type { TokenEntry } from "../../core/index.ts";
 import { setupTokenSize, usualLimits } from "../../core/setup-token.ts";
 import type { CommandDeps } from "../../hosts/cli/command.ts";
 import { tellInstalled } from "../../hosts/cli/token-install.ts";
@@ -73,7 +73,7 @@ describe("docs/tokens.md", () => {
     const deps = { out: (text: string) => (shown += `${text}\n`), err() {}, notices() {} };
     const request = { scopes: entry.scopes, from: { reference: entry.reference } };
     const installed = { entry, replaced: [], notices: [] };
-    tellInstalled(deps as unknown as CommandDeps, {} as Jackin, installed, request);
+    tellInstalled(deps as unknown as CommandDeps, installed, request);
     const { expiresAt } = entry;
     const banner = expiryBanner(entry, entry.scopes[0]!, expiresAt! - 6.5 * 86_400_000)!;
     expect(bodies("text")).toEqual([shown, `${banner.text}\n→ ${banner.next}\n`]);
