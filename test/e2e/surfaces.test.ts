@@ -1,12 +1,14 @@
 /** One launch by three ways: the command, curl at `jackin serve`, and the program in `examples`. */
 import { execFile, spawn } from "node:child_process";
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { startLab } from "../lab/lab.ts";
 import type { Lab } from "../lab/lab.ts";
+import { codeFor } from "../lab/sign-in.ts";
 import { inside, lookInside } from "./inside.ts";
 import type { Operator } from "./operator.ts";
 import { createOperator, docker, eventually } from "./operator.ts";
@@ -238,4 +240,47 @@ it("refuses the same by each way: one code, one hint", async () => {
   const program = run(process.execPath, ["examples/embed.ts", missing], { cwd: root, env });
   await expect(program).rejects.toThrow(told.error.message);
   expect(await operator.containers()).toEqual([]);
+});
+
+it("makes a token by HTTP that no answer holds, and takes back what is unfinished when it ends", async () => {
+  type Setup = Readonly<Record<"id" | "state" | "url" | "refused", string>>;
+  const told: string[] = [];
+  {
+    await using server = await serve();
+    const call = async (method: string, path: string, body?: object) => {
+      const answer = await fetch(`${server.url}/v1/tokens${path}`, {
+        method,
+        headers: { authorization: `Bearer ${server.token}`, "content-type": "application/json" },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      const text = await answer.text();
+      told.push(text);
+      return JSON.parse(text) as Setup;
+    };
+    const until = async ({ id, state }: Setup, wanted: RegExp) => {
+      let now = await call("GET", `/setups/${id}?after=${state}`);
+      while (!wanted.test(now.state)) now = await call("GET", `/setups/${id}?after=${now.state}`);
+      return now;
+    };
+    const begin = async (body: object) => {
+      const begun = await call("POST", "/setups", body);
+      return begun.state === "start" ? await until(begun, /url|failed/) : begun;
+    };
+    const begun = await begin({ workspace: "surfaces", place: "file", probe: true });
+    expect(begun).toMatchObject({ state: "url", url: expect.stringContaining("https://") });
+    const give = (code: string) => call("POST", `/setups/${begun.id}/code`, { code });
+    const again = await until(await give(`wrong#${"x".repeat(43)}`), /url|failed/);
+    expect(again).toMatchObject({ state: "url", refused: expect.stringMatching(/\w/) });
+    const done = await until(await give(codeFor(lab, again.url)), /done|failed|cancelled/);
+    expect(done).toMatchObject({ state: "done", entry: { isOurs: true, provenBy: "turn" } });
+    expect(await begin({ place: "file" })).toMatchObject({ state: "url" });
+    expect(await readdir(join(operator.state, "captures"))).toHaveLength(1);
+  }
+  expect(await readdir(join(operator.state, "captures"))).toEqual([]);
+  const config = await readFile(join(operator.home, "config/config.toml"), "utf8");
+  const stored = [...config.matchAll(/oauth_token_source = "file:\/\/([^"]+)"/g)];
+  expect(stored).toHaveLength(1);
+  const token = (await readFile(stored[0]![1]!, "utf8")).trim();
+  expect(token).toMatch(/^sk-ant-oat01-[\w-]{95}$/);
+  expect(told.join("\n")).not.toContain(token.slice(13, 33));
 });
