@@ -13,7 +13,6 @@ import { commandGroup } from "./command.ts";
 import { healthLines } from "./health.ts";
 import { ensureKept } from "./keeping.ts";
 import { harmless, table, validity } from "./show.ts";
-import { tokenLines } from "./token-doctor.ts";
 
 interface JsonFlag {
   readonly json?: boolean;
@@ -88,6 +87,7 @@ async function authSync(
 
 async function authStatus(deps: CommandDeps, flags: JsonFlag): Promise<void> {
   const { authHealth, effectiveModes } = await import("../../core/index.ts");
+  const { tokenLines } = await import("./token-doctor.ts");
   const { jackin } = await deps.open();
   const { config, notices } = await jackin.config();
   const all = await deps.working("looking at the logins", (progress) =>
