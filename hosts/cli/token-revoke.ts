@@ -5,8 +5,9 @@ import { modeChoices, modesOf, presentName } from "./config-auth.ts";
 import { checkMode } from "./config-scope.ts";
 import { ensureKept } from "./keeping.ts";
 import { harmless } from "./show.ts";
+import { restartAll } from "./token-agents.ts";
 import { showRevokePage } from "./token-page.ts";
-import { restartAll, retire } from "./token-rotate.ts";
+import { retire } from "./token-rotate.ts";
 import { chooseScope, ownToken, scopeNames } from "./token-scope.ts";
 import type { TokenTarget } from "./token-scope.ts";
 

@@ -1,0 +1,77 @@
+/** What becomes of running agents when their token changes. */
+import { toJackinError } from "../../core/index.ts";
+import type { Brought, Jackin, TokenStatus } from "../../core/index.ts";
+import type { CommandDeps } from "./command.ts";
+import { harmless } from "./show.ts";
+
+/** Agents that cannot take another token while they run are started again, if that is wanted. */
+export async function bringAlong(
+  deps: CommandDeps,
+  jackin: Jackin,
+  { reference }: TokenStatus,
+  { restart }: { readonly restart?: boolean | undefined },
+): Promise<readonly Brought[]> {
+  const { signal } = deps;
+  const brought = await deps.working("bringing running agents along", (progress) =>
+    jackin.tokens.bringAlong(reference, { signal, progress }),
+  );
+  for (const { instance, text } of brought) deps.err(harmless(`${instance}: ${text}`));
+  const left = brought.filter(({ outcome }) => outcome === "restart");
+  if (left.length === 0) return brought;
+  const names = left.map(({ instance }) => instance);
+  const wanted =
+    restart ?? (deps.isTerminal && (await deps.prompts.confirm(restartQuestion(names))));
+  if (!wanted) {
+    deps.notices([
+      {
+        level: "info",
+        text: `${names.join(", ")} ${names.length === 1 ? "goes" : "go"} on with the old token until restarted`,
+        next: names.map((name) => `jackin eject ${name}, then load it again`).join("\n"),
+      },
+    ]);
+    return brought;
+  }
+  const restarted = await restartAll(deps, jackin, names);
+  return brought.map(
+    (each) => restarted.find(({ instance }) => instance === each.instance) ?? each,
+  );
+}
+
+function restartQuestion(names: readonly string[]): string {
+  const what = names.length === 1 ? "it" : "them";
+  return harmless(
+    `${names.join(", ")} must be started again for the new token. Do ${what} now? The conversation goes on, a turn that runs is lost.`,
+  );
+}
+
+/** One that cannot be started again keeps the others from nothing. */
+export async function restartAll(
+  deps: CommandDeps,
+  jackin: Jackin,
+  names: readonly string[],
+): Promise<readonly Brought[]> {
+  const { signal } = deps;
+  const results: Brought[] = [];
+  for (const instance of names) {
+    try {
+      await deps.working(`starting ${instance} again`, (progress) =>
+        jackin.tokens.restart(instance, { signal, progress }),
+      );
+      deps.err(`${instance}: started again`);
+      results.push({ instance, outcome: "switched", text: "started again" });
+    } catch (thrown) {
+      const { code, message, hint } = toJackinError(thrown);
+      if (code === "cancelled" || signal.aborted) throw thrown;
+      deps.notices([
+        {
+          level: "warning",
+          text: `${instance} was not started again: ${message}`,
+          ...(hint !== undefined && { next: hint }),
+        },
+      ]);
+      deps.exit(1);
+      results.push({ instance, outcome: "failed", text: message });
+    }
+  }
+  return results;
+}
