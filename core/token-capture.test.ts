@@ -63,7 +63,7 @@ const hasCode = (code: string) => expect.objectContaining({ name: "JackinError",
 describe("startCapture", () => {
   it("goes from the address over the code to the token, and leaves nothing behind", async () => {
     const bench = createBench();
-    const capture = await bench.start();
+    const capture = await bench.start({ again: 60_000 });
     expect(capture.state).toEqual({ step: "start" });
     expect(() => capture.submit("code#state")).toThrow(hasCode("conflict"));
     const asked = await until(capture, "url");
@@ -95,7 +95,7 @@ describe("startCapture", () => {
     const { cwd, env } = options!;
     expect(cwd).toMatch(/^\/home\/me\/\.jackin\/captures\/here~1~1~[\da-f-]{36}$/);
     expect(bench.host.disk.get(cwd!)).toEqual({ kind: "folder" });
-    expect(env).toEqual({
+    expect(env).toStrictEqual({
       ANTHROPIC_API_KEY: undefined,
       CLAUDE_CODE_OAUTH_TOKEN: undefined,
       CLAUDE_CONFIG_DIR: cwd,
