@@ -50,6 +50,7 @@ export async function examineToken(
   };
   const { entry } = status;
   const mode = decideMode(scopes).value;
+  const explaining = ["jackin auth explain", scope.workspace ?? []].flat().join(" ");
   const resolved = await resolves();
   const { isAsNoted, ...value } = resolved;
   const checks: Check[] = [
@@ -126,7 +127,7 @@ export async function examineToken(
             name,
             state: "bad",
             text: `outranked by ${all.join(", ")}: Claude Code uses that instead`,
-            next: `jackin auth explain${scope.workspace === undefined ? "" : ` ${scope.workspace}`}`,
+            next: explaining,
           },
         ];
   }
@@ -149,8 +150,10 @@ export async function examineToken(
     try {
       ctx.progress("asking for one turn");
       const proof = await proveToken(machine, plugins, { config, scope, turn: true, runtime }, ctx);
-      return proof.outcome === "accepted"
-        ? { name, state: "good", text: "the API answers with it" }
+      if (proof.outcome === "accepted")
+        return { name, state: "good", text: "the API answers with it" };
+      return proof.cause === "unknown"
+        ? { name, state: "bad", text: `it was not tried: ${proof.text}`, next: explaining }
         : {
             name,
             state: "bad",

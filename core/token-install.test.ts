@@ -129,6 +129,17 @@ describe("what goes wrong is undone", () => {
       script.status = { code: 0, stdout: '{"loggedIn":true,"authMethod":"api_key"}' };
       return "would sign in by api_key instead";
     },
+    "a variable outranks it of which claude auth status says nothing": ({ runtime }) => {
+      const credential = { state: "none", path: "/none" } as const;
+      const env = ["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
+      runtime.surroundingsOf.set("jackin-proof", { env, credential, settings: [] });
+      return "would use ANTHROPIC_AUTH_TOKEN (environment of the agent) instead";
+    },
+    "the image's own token goes before the file with it": ({ script }) => {
+      script.deliver = "file";
+      script.status = { code: 0, stdout: '{"loggedIn":true,"authMethod":"oauth_token"}' };
+      return "would sign in by oauth_token instead";
+    },
     "claude auth status is not understood": ({ script }) => {
       script.status = { code: 3, stdout: "Segmentation fault" };
       return "claude auth status ended with exit code 3";

@@ -2,9 +2,11 @@
 import * as v from "valibot";
 import type { Config } from "./config.ts";
 import type { Plugin, PluginContext } from "./contracts.ts";
-import { JackinError } from "./error.ts";
+import { JackinError, throwIfAborted } from "./error.ts";
+import { explain } from "./explain.ts";
 import { classifyFailure } from "./failure-words.ts";
 import type { FailureCause } from "./failure.ts";
+import type { InstanceRecord } from "./instances.ts";
 import type { Machine } from "./machine.ts";
 import { forget, runtimeOf, takeDown } from "./machine.ts";
 import { startInstance } from "./start.ts";
@@ -23,7 +25,7 @@ export interface ProofRequest {
 /** What a turn came to; a proof without one is `accepted` when Claude Code takes the token for its sign-in. */
 export type Proof =
   | { readonly outcome: "accepted" }
-  /** By the API, or by Claude Code; `text` is what it said. */
+  /** By the API, or by Claude Code; `text` is what it said. Cause `unknown`: something else would be used instead. */
   | { readonly outcome: "refused"; readonly cause: FailureCause; readonly text: string };
 
 /** ms */
@@ -53,7 +55,7 @@ export async function proveToken(
   const run = (args: readonly string[], stdin?: string) =>
     runOnce(machine, plugins, request, args, stdin, ctx);
   const status = await run(["auth", "status", "--json"]);
-  const refused = notItsSignIn(status.stdout, status.code);
+  const refused = status.outranked ?? notItsSignIn(status);
   if (refused || !request.turn) return refused ?? { outcome: "accepted" };
   ctx.progress("waiting for the answer to one turn");
   const { code, stdout } = await run(["-p", "--max-turns", "1"], "Answer with the one word: pong");
@@ -81,13 +83,15 @@ async function runOnce(
   );
   const { instance, runtime } = record;
   try {
+    const outranked = await lookForOthers(machine, record, ctx);
     const limit = { limitMs, signal: ctx.signal, what: "Claude Code" };
-    return await within(limit, (signal) =>
+    const result = await within(limit, (signal) =>
       runtimeOf(machine, runtime).run(
         { instance, args, capture: true, ...(stdin !== undefined && { stdin }) },
         { ...ctx, signal },
       ),
     );
+    return { ...result, outranked, asFile: record.replaceable === true };
   } finally {
     const calm = { ...ctx, signal: new AbortController().signal };
     await takeDown(machine, instance, runtime, calm);
@@ -95,7 +99,33 @@ async function runOnce(
   }
 }
 
-function notItsSignIn(stdout: string, code: number): Proof | undefined {
+/** Claude Code does not tell of all: with `ANTHROPIC_AUTH_TOKEN` it says `oauth_token` and uses the other (2.1.330). */
+async function lookForOthers(
+  machine: Machine,
+  { instance, runtime, replaceable: asFile }: InstanceRecord,
+  ctx: PluginContext,
+): Promise<Proof | undefined> {
+  const limit = { limitMs, signal: ctx.signal, what: `[${runtime}] a look into ${instance}` };
+  const seen = await within(limit, async (signal) =>
+    runtimeOf(machine, runtime).surroundings?.(instance, { ...ctx, signal }),
+  ).catch(() => throwIfAborted(ctx.signal));
+  if (!seen) return undefined;
+  const now = machine.host.clock.now();
+  const winner = explain(seen, { mode: "token", asFile, now }).find(
+    ({ state }) => state === "wins",
+  );
+  if (!winner?.outranks) return undefined;
+  const text = `Claude Code would use ${winner.source} (${winner.where}) instead`;
+  return { outcome: "refused", cause: "unknown", text };
+}
+
+interface Status {
+  readonly stdout: string;
+  readonly code: number;
+  readonly asFile: boolean;
+}
+
+function notItsSignIn({ stdout, code, asFile }: Status): Proof | undefined {
   let json: unknown;
   try {
     json = JSON.parse(stdout);
@@ -112,8 +142,8 @@ function notItsSignIn(stdout: string, code: number): Proof | undefined {
   const { loggedIn, authMethod = "" } = parsed.output;
   if (!loggedIn)
     return { outcome: "refused", cause: "not-signed-in", text: "Claude Code is not signed in" };
-  // A token in a file counts as a login.
-  if (/^(oauth_token|claude\.ai)$/.test(authMethod)) return undefined;
+  // A token in a file counts as a login; a variable of the image would go before it.
+  if (authMethod === (asFile ? "claude.ai" : "oauth_token")) return undefined;
   const text = `Claude Code would sign in by ${authMethod.slice(0, 40)} instead`;
   return { outcome: "refused", cause: "unknown", text };
 }

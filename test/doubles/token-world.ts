@@ -29,7 +29,8 @@ export function createTokenWorld(initial: Config) {
   const vault = new Map<string, string>();
   const ours = new Set<string>();
   const script = {
-    status: { code: 0, stdout: '{"loggedIn":true,"authMethod":"oauth_token"}' },
+    /** As the token's delivery has it, without one. */
+    status: undefined as { readonly code: number; readonly stdout: string } | undefined,
     turn: { code: 0, stdout: "pong" },
     undoError: undefined as JackinError | undefined,
     removeError: undefined as JackinError | undefined,
@@ -128,7 +129,9 @@ export function createTokenWorld(initial: Config) {
       runs.push(request);
       const isTurn = request.args[0] === "-p";
       await at(isTurn ? "turn" : "status", ctx);
-      return isTurn ? script.turn : script.status;
+      if (isTurn) return script.turn;
+      const authMethod = script.deliver === "file" ? "claude.ai" : "oauth_token";
+      return script.status ?? { code: 0, stdout: JSON.stringify({ loggedIn: true, authMethod }) };
     },
   };
   const host = createHostDouble({ files: { "/w/app/file": "", "/w/site/file": "" } });
