@@ -187,6 +187,8 @@ export interface WriteRequest {
 export interface Written {
   /** Reads it again; by ids where names may change. */
   readonly reference: string;
+  /** The place was there before: what is in it is not removed when nobody can take the write back. */
+  readonly isReplaced?: boolean;
   /** Takes the write back: what it made is gone, what it replaced is there again. */
   undo(ctx: PluginContext): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { createTokenWorld, day, tokenOne } from "../test/doubles/token-world.ts";
 import type { Step } from "../test/doubles/token-world.ts";
 import { createSecret, fingerprint, JackinError } from "./index.ts";
@@ -104,6 +104,7 @@ describe("installing a new token", () => {
 });
 
 describe("what goes wrong is undone", () => {
+  afterEach(() => void vi.useRealTimers());
   const failing: Record<string, (world: ReturnType<typeof createTokenWorld>) => string | RegExp> = {
     "the store refuses": ({ before }) => {
       before.write = () => Promise.reject(problem("the store is full"));
@@ -204,6 +205,110 @@ describe("what goes wrong is undone", () => {
     await world.jackin.tokens.install(request);
     expect([...world.vault.keys()]).toEqual(["vault://token-2"]);
     expect([...world.states.items.keys()].filter((key) => key.includes("pending"))).toEqual([]);
+  });
+
+  it("that a store does after it was cancelled is waited for", async () => {
+    const world = createTokenWorld(config);
+    const snapshot = world.snapshot();
+    const abort = new AbortController();
+    world.script.isDeaf = true;
+    world.before.write = async () => {
+      abort.abort();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    const done = world.jackin.tokens.install(request, { signal: abort.signal });
+    await expect(done).rejects.toMatchObject({
+      code: "cancelled",
+      message: expect.stringContaining("Undone: vault://token-1 in its store"),
+    });
+    expect(world.snapshot()).toEqual(snapshot);
+  });
+
+  it("that a store does when nobody waits any more is told of before, and taken back all the same", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const world = createTokenWorld(config);
+    const abort = new AbortController();
+    const hung = Promise.withResolvers<void>();
+    world.script.isDeaf = true;
+    world.before.write = () => (abort.abort(), hung.promise);
+    const done = world.jackin.tokens.install(request, { signal: abort.signal });
+    const failed = done.catch((error: unknown) => error as JackinError);
+    await vi.waitFor(() => expect(world.steps).toEqual(["write"]));
+    await vi.advanceTimersByTimeAsync(90_000);
+    const { code, message } = (await failed) as JackinError;
+    expect(code).toBe("cancelled");
+    expect(message).toContain("Could not be undone: a token that may still come to vault");
+    const pending = () => [...world.states.items.keys()].filter((key) => key.includes("pending"));
+    expect(pending()).toHaveLength(1);
+    hung.resolve();
+    await vi.waitFor(() => expect(pending()).toEqual([]));
+    expect([...world.vault.keys()]).toEqual([]);
+  });
+
+  it("unless the configuration has it by now, as far as it came", async () => {
+    const whole = createTokenWorld(config);
+    whole.script.landing = { changes: 9, error: problem("the schema beside it is read-only") };
+    const { entry } = await whole.jackin.tokens.install(request);
+    expect([...whole.vault.keys()]).toEqual([entry.reference]);
+
+    const half = createTokenWorld(config);
+    half.script.landing = { changes: 4, error: problem("no room") };
+    const scopes = [scope, { workspace: "site" }];
+    const failed = half.jackin.tokens.install({ ...request, scopes });
+    await expect(failed).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /^no room\nCould not be undone: .*vault:\/\/token-1 in its store \(workspace my-app names it by now\)/,
+      ),
+      hint: expect.stringContaining("jackin workspace claude-token revoke my-app"),
+    });
+    expect([...half.vault.keys()]).toEqual(["vault://token-1"]);
+    expect((await half.jackin.tokens.list())[0]).toMatchObject({ entry: { isOurs: true } });
+  });
+
+  const interrupted = (world: ReturnType<typeof createTokenWorld>) => {
+    world.vault.set("vault://theirs", "x");
+    world.ours.add("vault://theirs");
+    world.script.isAlive = false;
+    const note = { process: "you:2", place: "vault", reference: "vault://theirs" };
+    return world.states.setItem("token-pending:1", note);
+  };
+
+  it("keeps what a killed process had configured while this one waited for it", async () => {
+    const world = createTokenWorld(config);
+    world.script.onLock = async (name) => {
+      if (name !== "tokens") return;
+      await interrupted(world);
+      world.config = { ...config, claude: { oauth_token_source: "vault://theirs" } };
+    };
+    await world.jackin.tokens.install(request);
+    expect([...world.vault.keys()]).toContain("vault://theirs");
+  });
+
+  it("does not fail for what a killed process has left where it cannot be removed now", async () => {
+    const world = createTokenWorld(config);
+    await interrupted(world);
+    world.script.removeError = problem("the vault is sealed");
+    const lines: string[] = [];
+    const progress = (line: string) => void lines.push(line);
+    await world.jackin.tokens.install(request, { progress });
+    expect(lines.join("\n")).toContain("the vault is sealed");
+    world.script.removeError = undefined;
+    await world.jackin.tokens.install(request);
+    expect([...world.vault.keys()]).not.toContain("vault://theirs");
+  });
+
+  it("removes nothing from a place that held something before", async () => {
+    const world = createTokenWorld(config);
+    await interrupted(world);
+    world.states.items.clear();
+    // Killed: nothing is undone.
+    world.script.undoError = problem("killed");
+    world.before.status = () => Promise.reject(problem("killed"));
+    const from = { value: createSecret(tokenOne), place: "vault://theirs" };
+    await expect(world.jackin.tokens.install({ ...request, from })).rejects.toThrow("killed");
+    delete world.before.status;
+    await world.jackin.tokens.install(request);
+    expect(world.vault.get("vault://theirs")).toBe(tokenOne);
   });
 
   it("keeps what another process, which is alive, is just storing", async () => {

@@ -1,32 +1,29 @@
 /** From a token, or a reference to one, to a scope that is proven to work with it. */
-import * as v from "valibot";
 import type { Config } from "./config.ts";
-import type { Notice, Plugin, PluginContext } from "./contracts.ts";
+import type { Plugin, PluginContext, Written } from "./contracts.ts";
 import { fingerprint } from "./credential.ts";
 import { JackinError, throwIfAborted } from "./error.ts";
 import type { EditConfig } from "./jackin.ts";
 import type { Machine } from "./machine.ts";
 import type { Secret } from "./secret.ts";
-import { scopeName, tokenLifetime } from "./token-expiry.ts";
+import { scopeName, tokenCommand, tokenLifetime } from "./token-expiry.ts";
 import type { TokenEntry, TokenScope } from "./token-ledger.ts";
 import { forgetTokenEntry, readTokenEntry, writeTokenEntry } from "./token-ledger.ts";
+import { notePending, sweepPending } from "./token-pending.ts";
 import { proveToken } from "./token-proof.ts";
-import {
-  readBack,
-  rememberPlace,
-  removeStored,
-  settleReference,
-  storeToken,
-} from "./token-store.ts";
+import { readBack, rememberPlace, settleReference, storeToken } from "./token-store.ts";
 import { toToken } from "./token-text.ts";
 import {
   checkScope,
   isSameScope,
+  isWritten,
+  outrankingNotices,
   toReference,
   tokenUses,
   toUse,
   withChanges,
 } from "./token-use.ts";
+import type { TokenUse } from "./token-use.ts";
 import type { Installed, InstallRequest } from "./tokens.ts";
 import { createUndo } from "./undo.ts";
 
@@ -34,11 +31,11 @@ export interface InstallParts {
   readonly machine: Machine;
   readonly plugins: readonly Plugin[];
   readonly editConfig: EditConfig;
+  readonly readConfig: () => Promise<Config>;
 }
 
 export async function installToken(
-  { machine, plugins, editConfig }: InstallParts,
-  config: Config,
+  { machine, plugins, editConfig, readConfig }: InstallParts,
   request: InstallRequest,
   ctx: PluginContext,
 ): Promise<Installed> {
@@ -46,13 +43,13 @@ export async function installToken(
   const { scopes, from } = request;
   if (scopes.length === 0)
     throw new JackinError({ code: "usage", message: "No scope is named for the token." });
+  await using _lock = await lockTokens(ctx);
+  // As whoever had the lock before has left it.
+  const config = await readConfig();
   for (const scope of scopes) checkScope(config, scope);
-  await using _lock = await host.lock?.("tokens", {
-    signal: ctx.signal,
-    onWait: (owner) => ctx.progress(`waiting for ${owner}`),
-  });
-  await sweep(machine, plugins, config, ctx);
+  await sweepPending(machine, plugins, config, ctx);
   const undo = createUndo();
+  let isConfiguring = false;
   const pending = await notePending(machine, from);
   try {
     const { reference, plugin, value } =
@@ -64,7 +61,8 @@ export async function installToken(
     const entry = await note(reference, plugin, value);
     ctx.progress("writing the configuration");
     const before = new Set<string>();
-    await editConfig(
+    isConfiguring = true;
+    const edited = editConfig(
       (now) => {
         for (const scope of scopes) checkScope(now, scope);
         before.clear();
@@ -75,6 +73,11 @@ export async function installToken(
       },
       { signal: ctx.signal, progress: ctx.progress },
     );
+    await edited.catch(async (error: unknown) => {
+      // What fails after the last file is in place has undone nothing of it.
+      const now = await readConfig().catch(() => undefined);
+      if (!now || !isWritten(now, changes)) throw error;
+    });
     await pending.done();
     if ("place" in from) await rememberPlace(store, from.place).catch(() => undefined);
     const replaced = [...before];
@@ -86,18 +89,28 @@ export async function installToken(
   async function put(value: Secret, place: string) {
     ctx.progress("storing the token");
     const title = titleOf(scopes);
-    const written = await storeToken(plugins, { place, title, value }, ctx).catch(
-      async (error: unknown) => {
-        await pending.done();
-        throw error;
-      },
-    );
+    let isLate = false;
+    const onLate = (landing: Promise<Written>) => {
+      isLate = true;
+      undo.add(`a token that may still come to ${place}`, () => Promise.reject(noAnswer()));
+      const back = landing.then(
+        (late) => late.undo(calm(ctx)),
+        () => undefined,
+      );
+      void back.then(pending.done).catch(() => undefined);
+    };
+    const stored = storeToken(plugins, { place, title, value }, ctx, onLate);
+    const written = await stored.catch(async (error: unknown) => {
+      if (!isLate) await pending.done();
+      throw error;
+    });
     const { reference, plugin } = written;
     undo.add(`${reference} in its store`, async () => {
+      await refuseIfNamed(reference);
       await written.undo(calm(ctx));
       await pending.done();
     });
-    await pending.stored(reference);
+    if (!written.isReplaced) await pending.stored(reference);
     throwIfAborted(ctx.signal);
     ctx.progress("reading it back");
     const back = await readBack(reference, plugins, ctx);
@@ -147,7 +160,10 @@ export async function installToken(
     const entry: TokenEntry = {
       reference,
       fingerprint: print,
-      scopes: [...(same?.scopes ?? []).filter((one) => !has(scopes, one)), ...scopes],
+      scopes: [
+        ...(same?.scopes ?? []).filter((one) => !scopes.some((scope) => isSameScope(scope, one))),
+        ...scopes,
+      ],
       store: plugin,
       isOurs: "value" in from || same?.isOurs === true,
       provenAt: now,
@@ -155,41 +171,48 @@ export async function installToken(
       ...(createdAt !== undefined && { createdAt, expiresAt: createdAt + tokenLifetime }),
       ...(same?.account !== undefined && { account: same.account }),
     };
-    undo.add("what jackin had noted of it", () =>
-      known ? writeTokenEntry(store, known) : forgetTokenEntry(store, reference),
-    );
+    undo.add("what jackin had noted of it", async () => {
+      await refuseIfNamed(reference);
+      await (known ? writeTokenEntry(store, known) : forgetTokenEntry(store, reference));
+    });
     await writeTokenEntry(store, entry);
     return entry;
   }
+
+  /** Of several files some may have been written when the next one failed: a launch there needs the token. */
+  async function refuseIfNamed(reference: string): Promise<void> {
+    if (!isConfiguring) return;
+    const isNew = (use: TokenUse) =>
+      use.reference === reference &&
+      !tokenUses(config).some(
+        (old) => old.reference === reference && isSameScope(old.scope, use.scope),
+      );
+    const names = tokenUses(await readConfig()).filter(isNew);
+    if (names.length === 0) return;
+    throw new JackinError({
+      code: "conflict",
+      message: `${names.map(({ scope }) => scopeName(scope)).join(", ")} ${names.length === 1 ? "names" : "name"} it by now`,
+      hint: `${tokenCommand("revoke", names[0]!.scope)}   takes it away`,
+    });
+  }
 }
 
-/** Scopes that go before one of these, where another token or mode is said. */
-function outrankingNotices(
-  config: Config,
-  scopes: readonly TokenScope[],
-  reference: string,
-): readonly Notice[] {
-  const others = tokenUses(config).filter(
-    (use) =>
-      use.reference !== reference &&
-      !has(scopes, use.scope) &&
-      scopes.some((scope) => goesBefore(use.scope, scope)),
-  );
-  return others.map((use) => ({
-    level: "info",
-    text: `${scopeName(use.scope)} goes before it, with a token of its own: ${use.reference}`,
-  }));
+/** Who puts a token in place, or takes one away, holds this. */
+export async function lockTokens({
+  host,
+  signal,
+  progress,
+}: PluginContext): Promise<AsyncDisposable | undefined> {
+  const onWait = (owner: string) => progress(`waiting for ${owner}`);
+  return await host.lock?.("tokens", { signal, onWait });
 }
 
-/** More specific, and of the same. */
-function goesBefore(a: TokenScope, b: TokenScope): boolean {
-  const isWithin = b.workspace === undefined || a.workspace === b.workspace;
-  const isRole = b.role === undefined || b.workspace === undefined || a.role === b.role;
-  return isWithin && isRole && !isSameScope(a, b);
-}
-
-function has(scopes: readonly TokenScope[], one: TokenScope): boolean {
-  return scopes.some((scope) => isSameScope(scope, one));
+function noAnswer(): JackinError {
+  return new JackinError({
+    code: "timeout",
+    message: "its store does not answer",
+    hint: 'Look there for "jackin", and remove what you find of now.',
+  });
 }
 
 function titleOf([first = {}, ...others]: readonly TokenScope[]): string {
@@ -199,47 +222,4 @@ function titleOf([first = {}, ...others]: readonly TokenScope[]): string {
 
 function calm(ctx: PluginContext): PluginContext {
   return { ...ctx, signal: new AbortController().signal };
-}
-
-const pendingPrefix = "token-pending:";
-const pendingSchema = v.object({
-  process: v.string(),
-  place: v.string(),
-  reference: v.exactOptional(v.string()),
-});
-
-/** While a token is on its way a note of it is kept, for the case that this process is killed. */
-async function notePending({ store, host }: Machine, from: InstallRequest["from"]) {
-  if ("reference" in from) return { stored: async () => {}, done: async () => {} };
-  const key = pendingPrefix + crypto.randomUUID();
-  const note = { process: host.process?.id ?? "embedded", place: from.place };
-  await store.setItem(key, note);
-  return {
-    stored: (reference: string) => store.setItem(key, { ...note, reference }),
-    done: () => store.removeItem(key).catch(() => undefined),
-  };
-}
-
-/** Takes away what a killed one has stored and nobody uses. */
-async function sweep(
-  { store, host }: Machine,
-  plugins: readonly Plugin[],
-  config: Config,
-  ctx: PluginContext,
-): Promise<void> {
-  for (const key of await store.getKeys(pendingPrefix)) {
-    const found = v.safeParse(pendingSchema, await store.getItem(key));
-    if (!found.success || (await host.process?.isAlive(found.output.process)) !== false) continue;
-    const { reference, place } = found.output;
-    const isUsed = tokenUses(config).some((use) => use.reference === reference);
-    if (reference !== undefined && !isUsed) {
-      ctx.progress(`removing ${reference}, which an interrupted setup has left`);
-      await removeStored(reference, plugins, ctx);
-      await forgetTokenEntry(store, reference);
-    } else if (reference === undefined)
-      ctx.progress(
-        `an interrupted setup may have left a token in ${place}: look for "jackin" there`,
-      );
-    await store.removeItem(key);
-  }
 }

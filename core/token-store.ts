@@ -1,6 +1,6 @@
 /** Where tokens can be put, and how one gets there. */
 import * as v from "valibot";
-import type { Plugin, PluginContext, SecretResolver, Written } from "./contracts.ts";
+import type { Plugin, PluginContext, SecretResolver, WriteRequest, Written } from "./contracts.ts";
 import { resolveEntries } from "./environment.ts";
 import { JackinError, toJackinError } from "./error.ts";
 import type { StateStore } from "./host.ts";
@@ -16,6 +16,8 @@ import { within } from "./within.ts";
 const looking = 10_000;
 /** ms; an unlocked app may ask its operator first */
 const writing = 300_000;
+/** ms; a store that was stopped takes back what it has done */
+const settling = 75_000;
 
 const usualKey = "token-place";
 const usualSchema = v.object({ place: v.string() });
@@ -43,23 +45,38 @@ export async function rememberPlace(store: StateStore, place: string): Promise<v
   await store.setItem(usualKey, { place });
 }
 
-/** Puts a token away. `plugin`: who has it. */
+/**
+ * Puts a token away. `plugin`: who has it. A store that was stopped, by the signal or its time limit, may have stored it all the
+ * same, or be taking it back: that is waited for, and answered. `onLate`: for what comes after that.
+ */
 export async function storeToken(
   plugins: readonly Plugin[],
-  {
-    place,
-    title,
-    value,
-  }: { readonly place: string; readonly title: string; readonly value: Secret },
+  request: WriteRequest,
   ctx: PluginContext,
+  onLate: (landing: Promise<Written>) => void,
 ): Promise<Written & { readonly plugin: string }> {
-  const store = storeOf(plugins, place);
+  const store = storeOf(plugins, request.place);
   const limit = { limitMs: writing, signal: ctx.signal, what: `[${store.name}] storing the token` };
+  let landing: Promise<Written> | undefined;
   try {
-    const written = await within(limit, (signal) =>
-      store.write({ place, title, value }, { ...ctx, signal }),
-    );
-    return { reference: written.reference, undo: (c) => written.undo(c), plugin: store.name };
+    const written = await within(
+      limit,
+      (signal) => (landing = store.write(request, { ...ctx, signal })),
+    ).catch(async (error: unknown) => {
+      if (!landing) throw error;
+      const settled = landing.then(
+        (late) => ({ late }),
+        (failed: unknown) => ({ failed }),
+      );
+      const end = await within(
+        { ...limit, limitMs: settling, signal: new AbortController().signal },
+        () => settled,
+      ).catch(() => undefined);
+      if (!end) onLate(landing);
+      if (end && "late" in end) return end.late;
+      throw end ? end.failed : error;
+    });
+    return { ...written, undo: (c) => written.undo(c), plugin: store.name };
   } catch (error) {
     throw toJackinError(error, "secret-failed", `[${store.name}] `);
   }

@@ -1,6 +1,7 @@
 /** Which scope names which token, and how that is changed. */
 import type { ClaudeScope, Config, Scope } from "./config.ts";
 import { allScopes } from "./config.ts";
+import type { Notice } from "./contracts.ts";
 import type { ConfigChange } from "./jackin.ts";
 import { JackinError } from "./error.ts";
 import { checkRole } from "./launch.ts";
@@ -9,6 +10,7 @@ import type { EnvValue } from "./reference.ts";
 import { schemeOf } from "./reference.ts";
 import type { Wanted } from "./environment.ts";
 import { scopesOf } from "./scope.ts";
+import { scopeName } from "./token-expiry.ts";
 import { findToken, keychainShorthand, tokenVariable } from "./token.ts";
 import type { TokenScope } from "./token-ledger.ts";
 
@@ -76,6 +78,13 @@ function change(table: unknown, path: readonly string[], value: string | undefin
   return now === undefined ? others : { ...others, [key]: now };
 }
 
+/** Whether all of them stand there. */
+export function isWritten(config: Config, changes: readonly ConfigChange[]): boolean {
+  const at = (table: unknown, key: string) =>
+    (table as Readonly<Record<string, unknown>> | undefined)?.[key];
+  return changes.every(({ path, value }) => path.reduce(at, config as unknown) === value);
+}
+
 /** Throws `not-found` for a workspace or role that is not there. */
 export function checkScope(config: Config, { workspace, role }: TokenScope): void {
   const workspaces = config.workspaces ?? {};
@@ -109,4 +118,33 @@ function tableOf({ workspace, role }: TokenScope): readonly string[] {
 /** The token that a launch of this scope would take. */
 export function tokenOf(config: Config, { workspace, role }: TokenScope): Wanted | undefined {
   return findToken(scopesOf(config, { workspace, role })).wanted;
+}
+
+/** Scopes that go before one of these, where another token or mode is said. */
+export function outrankingNotices(
+  config: Config,
+  scopes: readonly TokenScope[],
+  reference: string,
+): readonly Notice[] {
+  const others = tokenUses(config).filter(
+    (use) =>
+      use.reference !== reference &&
+      !has(scopes, use.scope) &&
+      scopes.some((scope) => goesBefore(use.scope, scope)),
+  );
+  return others.map((use) => ({
+    level: "info",
+    text: `${scopeName(use.scope)} goes before it, with a token of its own: ${use.reference}`,
+  }));
+}
+
+/** More specific, and of the same. */
+function goesBefore(a: TokenScope, b: TokenScope): boolean {
+  const isWithin = b.workspace === undefined || a.workspace === b.workspace;
+  const isRole = b.role === undefined || b.workspace === undefined || a.role === b.role;
+  return isWithin && isRole && !isSameScope(a, b);
+}
+
+function has(scopes: readonly TokenScope[], one: TokenScope): boolean {
+  return scopes.some((scope) => isSameScope(scope, one));
 }

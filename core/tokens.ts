@@ -150,9 +150,9 @@ export function createTokens(parts: TokenParts): Tokens {
     places: (call = {}) => listPlaces(plugins, store, call.of, context(call)),
     capture: (call) => startCapture(context(call)),
     async install(request, call) {
-      const editConfig = editor();
-      const { config } = await parts.config();
-      return await installToken({ machine, plugins, editConfig }, config, request, context(call));
+      const readConfig = async () => (await parts.config()).config;
+      const all = { machine, plugins, editConfig: editor(), readConfig };
+      return await installToken(all, request, context(call));
     },
     async list(call) {
       const [{ config }, instances] = await look(call);

@@ -59,6 +59,7 @@ export async function replaceValue(
     const path = [edit.vault, edit.item, ...(section ? [section.id] : []), id];
     return {
       reference: `op://${path.join("/")}`,
+      isReplaced: true,
       undo: (undoing) => takeBack(op, { ...edit, field: id }, undoing, limits.write),
     };
   } catch (error) {

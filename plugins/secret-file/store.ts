@@ -37,7 +37,7 @@ export async function writeFile(
     });
     throw error;
   }
-  return { reference: at.toReference(path), undo };
+  return { reference: at.toReference(path), isReplaced: before !== undefined, undo };
 }
 
 /** What is to be replaced. A link is left alone: what it leads to may be anybody's. */

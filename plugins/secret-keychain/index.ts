@@ -140,6 +140,7 @@ async function write(
   }
   return {
     reference: toReference({ service, account }),
+    isReplaced: before !== undefined,
     undo: (later) => told(undo(keychainOf(later), later.signal)),
   };
 }

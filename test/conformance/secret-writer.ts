@@ -179,6 +179,7 @@ export function testSecretWriter(name: string, suite: WritingSuite): void {
       const made = await resolver.write!({ place, title, value: ctx.secret(first) }, ctx);
       const request = { place: made.reference, title, value: ctx.secret(second) };
       const replaced = await resolver.write!(request, ctx);
+      expect([made.isReplaced ?? false, replaced.isReplaced]).toEqual([false, true]);
       await replaced.undo(ctx);
       await made.undo(ctx);
       const shown = visible([seen.programs, ctx.lines, made, replaced]);

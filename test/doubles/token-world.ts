@@ -37,6 +37,12 @@ export function createTokenWorld(initial: Config) {
     /** What each read gives instead of what is there. */
     read: undefined as ((reference: string) => SecretAnswer) | undefined,
     deliver: "env" as "env" | "file",
+    /** The store does not heed a signal. */
+    isDeaf: false,
+    /** Runs when a lock is taken. */
+    onLock: undefined as ((name: string) => void | Promise<void>) | undefined,
+    /** Only so many changes of the configuration land, and then it fails. */
+    landing: undefined as { readonly changes: number; readonly error: Error } | undefined,
     isAlive: true,
     configError: undefined as Error | undefined,
   };
@@ -65,16 +71,19 @@ export function createTokenWorld(initial: Config) {
       );
     },
     places: async () => [{ place: "vault", text: "the vault" }],
-    async write({ value }, ctx) {
-      await at("write", ctx);
-      const reference = `vault://token-${++count}`;
+    async write({ place, value }, ctx) {
+      await at("write", script.isDeaf ? undefined : ctx);
+      const before = vault.get(place);
+      const reference = before === undefined ? `vault://token-${++count}` : place;
       vault.set(reference, value.reveal());
       ours.add(reference);
       return {
         reference,
+        isReplaced: before !== undefined,
         async undo() {
           if (script.undoError) throw script.undoError;
-          vault.delete(reference);
+          if (before === undefined) vault.delete(reference);
+          else vault.set(reference, before);
         },
       };
     },
@@ -137,7 +146,14 @@ export function createTokenWorld(initial: Config) {
   const host = createHostDouble({ files: { "/w/app/file": "", "/w/site/file": "" } });
   const states = createStoreDouble();
   const jackin = createJackin({
-    host: { ...host, process: { id: "me:1", isAlive: async () => script.isAlive } },
+    host: {
+      ...host,
+      process: { id: "me:1", isAlive: async () => script.isAlive },
+      async lock(name) {
+        await script.onLock?.(name);
+        return { [Symbol.asyncDispose]: async () => {} };
+      },
+    },
     plugins: [runtime, token, ignore, store],
     store: states,
     async config() {
@@ -147,7 +163,9 @@ export function createTokenWorld(initial: Config) {
     async editConfig(decide, { signal }) {
       await at("config");
       if (signal?.aborted) throw new JackinError({ code: "cancelled", message: "Cancelled." });
-      config = decide(config).reduce(apply, config);
+      const changes = decide(config);
+      config = changes.slice(0, script.landing?.changes).reduce(apply, config);
+      if (script.landing) throw script.landing.error;
     },
   });
   return {
