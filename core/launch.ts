@@ -31,11 +31,14 @@ export interface LaunchRequest extends TargetQuery {
   readonly image?: string | undefined;
   /** Arguments for `claude`. */
   readonly args?: readonly string[] | undefined;
+  /** Of those that it may be, this one, unless it runs. */
+  readonly instance?: string | undefined;
 }
 
 /** Everything that is decided before anything is asked of the machine. */
 export interface LaunchPlan {
   readonly target: Target;
+  readonly instance: string | undefined;
   readonly role: string | undefined;
   readonly provider: AuthProvider;
   readonly options: Readonly<Record<string, unknown>>;
@@ -67,6 +70,7 @@ export async function planLaunch(
   const provider = pick(plugins, "auth", asked === "copy" ? "sync" : asked);
   return {
     target,
+    instance: request.instance,
     role,
     provider,
     options: modeOptions(scopes, provider),

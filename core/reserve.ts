@@ -34,7 +34,8 @@ export async function reserve(
       record.role === plan.role &&
       record.runtime === plan.runtime.runtime,
   );
-  const idle = own.find((record) => !isLive(record.instance));
+  const free = own.filter((record) => !isLive(record.instance));
+  const idle = free.find((record) => record.instance === plan.instance) ?? free[0];
   const instance =
     idle?.instance ??
     freeName(plan.target.base, new Set([...instances.map((item) => item.instance), ...unreadable]));

@@ -2,14 +2,17 @@
 import type { Config } from "./config.ts";
 import type { Plugin, PluginContext } from "./contracts.ts";
 import { eachAtMost } from "./each-at-most.ts";
-import { toJackinError } from "./error.ts";
+import { JackinError, toJackinError } from "./error.ts";
+import { quoteShell } from "./holder.ts";
+import { readInstance } from "./instances.ts";
 import { bringToken } from "./bring-token.ts";
 import { readLedger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
+import { homeOf } from "./machine.ts";
 import type { InstanceStatus } from "./roster.ts";
 import { readTokenEntry } from "./token-ledger.ts";
 import { tokenOf, toReference } from "./token-use.ts";
-import type { Brought } from "./tokens.ts";
+import type { Brought, RestartOptions, TokenParts } from "./tokens.ts";
 
 /** Gives those that hold the token of `reference`, and would be launched with another now, that other one. The caller holds the lock of instances. */
 export async function bringAlong(
@@ -48,6 +51,12 @@ export async function bringAlong(
         ctx,
       );
       if (outcome === "failed") return { instance, outcome, text };
+      if (outcome === "kept" && (await readInstance(machine.store, instance))?.headless)
+        return {
+          instance,
+          outcome: "failed",
+          text: "it answers one prompt, with the old one, and ends by itself",
+        };
       if (outcome === "kept")
         return { instance, outcome: "restart", text: "it holds the old one until it is restarted" };
       return { instance, outcome: "switched", text: "it goes on with the new one" };
@@ -59,8 +68,50 @@ export async function bringAlong(
   }
 }
 
+/** The very same one, with its image. */
+export async function restartAgent(
+  { machine, status, eject, load }: Pick<TokenParts, "machine" | "status" | "eject" | "load">,
+  instance: string,
+  { mode, ...call }: RestartOptions = {},
+): Promise<void> {
+  const { instances } = await status(call);
+  const found = instances.find((one) => one.instance === instance);
+  if (!found || found.state !== "running")
+    throw new JackinError({
+      code: "conflict",
+      message: `${instance} does not run any more.`,
+      hint: "jackin status",
+    });
+  if ((await readInstance(machine.store, instance))?.headless)
+    throw new JackinError({
+      code: "conflict",
+      message: `${instance} answers one prompt, and ends by itself.`,
+    });
+  const { workspace, workdir, role, runtime, image } = found;
+  const args = await continuation(machine, homeOf(machine, instance), workdir);
+  const target = workspace ?? workdir;
+  await eject(instance, call);
+  try {
+    await load({ target, role, runtime, image, mode, instance, args }, call);
+  } catch (thrown) {
+    const { code, message, hint } = toJackinError(thrown);
+    const flags = Object.entries({ role, runtime, auth: mode }).flatMap(([flag, value]) =>
+      value === undefined ? [] : [`--${flag} ${value}`],
+    );
+    const rest = args.length > 0 ? ["--", ...args] : [];
+    const word = /^[\w./@:-]+$/.test(target) ? target : quoteShell(target);
+    const command = ["jackin load", word, ...flags, ...rest].join(" ");
+    throw new JackinError({
+      code,
+      message: `${instance} is stopped now, and does not start again: ${message}`,
+      hint: [hint, `${command}   starts it`].filter((line) => line !== undefined).join("\n"),
+      cause: thrown,
+    });
+  }
+}
+
 /** `--continue` when the agent has spoken in this folder before: without a conversation Claude Code 2.1.330 would end. */
-export async function continuation(
+async function continuation(
   { host }: Machine,
   home: string,
   workdir: string,

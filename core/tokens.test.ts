@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createTokenWorld, day, tokenOne, tokenTwo } from "../test/doubles/token-world.ts";
-import { createSecret } from "./index.ts";
+import { createSecret, JackinError } from "./index.ts";
 import type { Config, TokenScope } from "./index.ts";
 
 const config: Config = {
@@ -234,6 +234,69 @@ describe("replacing a token under running agents", () => {
     expect(world.runtime.starts.at(-1)!.args).toEqual(["--continue"]);
     await world.jackin.exile();
     await expect(tokens.restart("my-app")).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  it("restarts that very agent, in its image and in the mode that is asked for", async () => {
+    const { world, tokens } = await withToken();
+    const { claude, ...bare } = world.config.workspaces!["my-app"]!;
+    const ignoring = { ...bare, claude: { ...claude, auth_forward: "ignore" } };
+    world.config = { workspaces: { "my-app": ignoring } };
+    const request = { target: "my-app", mode: "token", image: "theirs:1" };
+    await world.jackin.load(request);
+    await world.jackin.load(request);
+    await world.jackin.eject("my-app");
+    await tokens.restart("my-app-2", { mode: "token" });
+    expect(world.runtime.starts.at(-1)).toMatchObject({ instance: "my-app-2", image: "theirs:1" });
+    const states = async () =>
+      (await world.jackin.status()).instances.map((one) => [one.instance, one.state, one.mode]);
+    expect(await states()).toEqual([
+      ["my-app", "stopped", "token"],
+      ["my-app-2", "running", "token"],
+    ]);
+    await tokens.restart("my-app-2");
+    expect((await states())[1]).toEqual(["my-app-2", "running", "ignore"]);
+  });
+
+  it("says how an agent is started that was stopped and did not start again", async () => {
+    const { world, tokens } = await withToken();
+    await world.jackin.load({ target: "my-app" });
+    world.before.start = () =>
+      Promise.reject(new JackinError({ code: "host-failed", message: "No room.", hint: "df" }));
+    await expect(tokens.restart("my-app")).rejects.toMatchObject({
+      code: "host-failed",
+      message: "my-app is stopped now, and does not start again: No room.",
+      hint: "df\njackin load my-app --runtime double   starts it",
+    });
+    const abort = new AbortController();
+    delete world.before.start;
+    await world.jackin.load({ target: "my-app" });
+    world.before.start = () => abort.abort();
+    await expect(tokens.restart("my-app", { signal: abort.signal })).rejects.toMatchObject({
+      code: "cancelled",
+      hint: "jackin load my-app --runtime double   starts it",
+    });
+  });
+
+  it("leaves one that answers a single prompt to its end", async () => {
+    const { world, tokens, reference: old } = await withToken();
+    const begun = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<void>();
+    world.before.status = () => (begun.resolve(), end.promise);
+    const printed = world.jackin.print({ target: "my-app" }, { capture: true });
+    await begun.promise;
+    delete world.before.status;
+    await withToken([app], world, tokenTwo);
+    expect(await tokens.bringAlong(old)).toEqual([
+      {
+        instance: "my-app",
+        outcome: "failed",
+        text: "it answers one prompt, with the old one, and ends by itself",
+      },
+    ]);
+    await expect(tokens.restart("my-app")).rejects.toMatchObject({ code: "conflict" });
+    expect([...world.runtime.running.keys()]).toEqual(["my-app"]);
+    end.resolve();
+    await printed;
   });
 
   it("removes the old one once nobody names it, and only if it is jackin's", async () => {

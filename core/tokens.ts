@@ -4,12 +4,11 @@ import type { CallOptions, EditConfig, Jackin } from "./jackin.ts";
 import type { LaunchRequest } from "./launch.ts";
 import { planLaunch } from "./launch.ts";
 import type { Machine } from "./machine.ts";
-import { homeOf } from "./machine.ts";
 import type { Check } from "./overview.ts";
 import type { Secret } from "./secret.ts";
 import { lockInstances } from "./reserve.ts";
 import { findToken } from "./token.ts";
-import { bringAlong, continuation } from "./token-agents.ts";
+import { bringAlong, restartAgent } from "./token-agents.ts";
 import type { Capture } from "./token-capture.ts";
 import { startCapture } from "./token-capture.ts";
 import { examineToken, isTokenAccepted } from "./token-examine.ts";
@@ -40,8 +39,11 @@ export interface Tokens {
   examine(scope: TokenScope, call?: ProbeOptions): Promise<TokenReport>;
   /** Gives running agents of this token the one that their launch would take now. */
   bringAlong(reference: string, call?: CallOptions): Promise<readonly Brought[]>;
-  /** Stops an agent and starts it again as it was, in the same conversation where there is one. */
-  restart(instance: string, call?: CallOptions): Promise<void>;
+  /**
+   * Stops an agent and starts it again, in the same conversation where there is one. When it throws after it has stopped it, the
+   * error says how it is started.
+   */
+  restart(instance: string, call?: RestartOptions): Promise<void>;
   /** Whether the API still takes it, by one real turn. */
   isAccepted(reference: string, call?: ProbeOptions): Promise<"accepted" | "refused">;
   /** Removes a token that no scope names any more from its store, if jackin has put it there, and from the ledger. */
@@ -53,6 +55,11 @@ export interface Tokens {
 export interface PlacesOptions extends CallOptions {
   /** As in `StorePlace.place`: only the store that it is in is asked. Throws `usage` when there is none. */
   readonly of?: string | undefined;
+}
+
+export interface RestartOptions extends CallOptions {
+  /** Whatever the configuration says: its launch may have been told so too. */
+  readonly mode?: string | undefined;
 }
 
 export interface TokenPlace extends StorePlace {
@@ -170,7 +177,7 @@ export function createTokens(parts: TokenParts): Tokens {
       const running = instances.filter(({ state }) => state === "running");
       return await bringAlong(machine, running, reference, { config, plugins }, context(call));
     },
-    restart,
+    restart: (instance, call) => restartAgent(parts, instance, call),
     async isAccepted(reference, call = {}) {
       const { config } = await parts.config();
       const all = { machine, plugins, config };
@@ -198,21 +205,6 @@ export function createTokens(parts: TokenParts): Tokens {
     const tokens = await listTokens(machine, config, instances);
     const found = tokens.find((token) => token.reference === reference);
     return { agents: [], ...found, reference, scopes: [of] };
-  }
-
-  async function restart(instance: string, call?: CallOptions): Promise<void> {
-    const { instances } = await parts.status(call);
-    const found = instances.find((one) => one.instance === instance);
-    if (!found || found.state !== "running")
-      throw new JackinError({
-        code: "conflict",
-        message: `${instance} does not run any more.`,
-        hint: "jackin status",
-      });
-    const { workspace, workdir, role, runtime } = found;
-    const args = await continuation(machine, homeOf(machine, instance), workdir);
-    await parts.eject(instance, call);
-    await parts.load({ target: workspace ?? workdir, role, runtime, args }, call);
   }
 
   async function retire(named: string, call?: CallOptions): Promise<Retired> {

@@ -31,7 +31,7 @@ export async function bringAlong(
     ]);
     return brought;
   }
-  const restarted = await restartAll(deps, jackin, names);
+  const restarted = await restartAll(deps, jackin, names, "token");
   return brought.map(
     (each) => restarted.find(({ instance }) => instance === each.instance) ?? each,
   );
@@ -49,13 +49,15 @@ export async function restartAll(
   deps: CommandDeps,
   jackin: Jackin,
   names: readonly string[],
+  /** Whatever the configuration says. */
+  mode?: string,
 ): Promise<readonly Brought[]> {
   const { signal } = deps;
   const results: Brought[] = [];
   for (const instance of names) {
     try {
       await deps.working(`starting ${instance} again`, (progress) =>
-        jackin.tokens.restart(instance, { signal, progress }),
+        jackin.tokens.restart(instance, { mode, signal, progress }),
       );
       deps.err(`${instance}: started again`);
       results.push({ instance, outcome: "switched", text: "started again" });

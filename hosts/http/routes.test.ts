@@ -185,7 +185,8 @@ describe("types", () => {
     expectTypeOf<keyof v.InferOutput<typeof schemas.refreshed>[number]>().toEqualTypeOf<
       keyof Refreshed
     >();
-    type Mapped = "target" | "cwd";
+    // A restart alone names its instance.
+    type Mapped = "target" | "cwd" | "instance";
     expectTypeOf<
       Exclude<keyof v.InferOutput<typeof schemas.launchBody>, "workspace" | "directory">
     >().toEqualTypeOf<Exclude<keyof LaunchRequest, Mapped>>();
