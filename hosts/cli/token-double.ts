@@ -1,6 +1,11 @@
 /** What the commands for long-lived tokens meet, for tests: a sign-in that is scripted, a store that holds what was put there. */
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "vitest";
 import { JackinError } from "../../core/index.ts";
 import type { Capture, CaptureState, SecretResolver, Tokens } from "../../core/index.ts";
+import { createOperatorDouble, everywhere } from "./operator-double.ts";
+import type { CallInit, Outcome } from "./operator-double.ts";
 
 export const page = `https://claude.ai/oauth/authorize?code=true&state=${"s".repeat(200)}`;
 
@@ -123,3 +128,28 @@ export function vaultDouble() {
 
 /** What `claude auth status --json` says of a token. */
 export const signedIn = { code: 0, stdout: '{"loggedIn":true,"authMethod":"oauth_token"}' };
+
+/** An operator with a vault, whose Claude Code takes any token; nothing of a token may ever be shown to them. */
+export async function createTokenOperator(toml: string) {
+  const operator = await createOperatorDouble();
+  const vault = vaultDouble();
+  operator.runtime.script.run = signedIn;
+  await mkdir(join(operator.home, "web"));
+  await operator.configure(toml);
+  async function jackin(args: string, init: CallInit = {}): Promise<Outcome> {
+    const outcome = await operator.jackin(args.split(" "), {
+      plugins: [vault.plugin],
+      env: { NO_COLOR: "1" },
+      ...init,
+    });
+    expect(outcome.stdout + outcome.stderr + operator.asked.join()).not.toMatch(/sk-ant-oat01-\w/);
+    return outcome;
+  }
+  const config = () => readFile(join(operator.home, ".config/jackin/config.toml"), "utf8");
+  return { operator, vault, jackin, config };
+}
+
+/** A person at a terminal who answers so, in order. */
+export function onTerminal(...answers: readonly (string | boolean)[]): CallInit {
+  return { terminal: everywhere, answers };
+}

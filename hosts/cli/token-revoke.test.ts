@@ -1,41 +1,20 @@
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { JackinError } from "../../core/index.ts";
-import { createOperatorDouble, everywhere, now } from "./operator-double.ts";
-import type { CallInit, OperatorDouble } from "./operator-double.ts";
-import { signedIn, tokenNamed, vaultDouble } from "./token-double.ts";
+import { now } from "./operator-double.ts";
+import { tokenNamed, createTokenOperator, onTerminal } from "./token-double.ts";
 
-let operator: OperatorDouble;
-let vault: ReturnType<typeof vaultDouble>;
+let { operator, vault, jackin, config } = {} as Awaited<ReturnType<typeof createTokenOperator>>;
 
 beforeEach(async () => {
-  operator = await createOperatorDouble();
-  vault = vaultDouble();
-  operator.runtime.script.run = signedIn;
-  await mkdir(join(operator.home, "web"));
-  await operator.configure(
+  ({ operator, vault, jackin, config } = await createTokenOperator(
     '[workspaces.web]\nworkdir = "~/web"\n[workspaces.two]\nworkdir = "~/app"\n',
-  );
+  ));
   const input = tokenNamed("old");
   await jackin("workspace claude-token setup --all --paste --store vault", { input });
 });
 afterEach(() => operator[Symbol.asyncDispose]());
 
-const config = () => readFile(join(operator.home, ".config/jackin/config.toml"), "utf8");
-
-async function jackin(args: string, init: CallInit = {}) {
-  const outcome = await operator.jackin(args.split(" "), {
-    plugins: [vault.plugin],
-    env: { NO_COLOR: "1" },
-    ...init,
-  });
-  expect(outcome.stdout + outcome.stderr + operator.asked.join()).not.toMatch(/sk-ant-oat01-\w/);
-  return outcome;
-}
-
 const revoke = "workspace claude-token revoke web";
-const onTerminal = (...answers: (string | boolean)[]) => ({ terminal: everywhere, answers });
 const running = () =>
   [...operator.runtime.running].map(([name, { grant }]) => `${name}: ${grant.line}`);
 

@@ -1,23 +1,15 @@
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { JackinError } from "../../core/index.ts";
-import { createOperatorDouble, everywhere, now } from "./operator-double.ts";
-import type { CallInit, OperatorDouble } from "./operator-double.ts";
-import { captureDouble, signedIn, tokenNamed, vaultDouble } from "./token-double.ts";
+import { now } from "./operator-double.ts";
+import { captureDouble, tokenNamed, createTokenOperator, onTerminal } from "./token-double.ts";
 
-let operator: OperatorDouble;
-let vault: ReturnType<typeof vaultDouble>;
+let { operator, vault, jackin, config } = {} as Awaited<ReturnType<typeof createTokenOperator>>;
 const revoke = "https://claude.ai/settings/claude-code";
 
 beforeEach(async () => {
-  operator = await createOperatorDouble();
-  vault = vaultDouble();
-  operator.runtime.script.run = signedIn;
-  await mkdir(join(operator.home, "web"));
-  await operator.configure(
+  ({ operator, vault, jackin, config } = await createTokenOperator(
     '[workspaces.web]\nworkdir = "~/web"\n[workspaces.two]\nworkdir = "~/app"\n',
-  );
+  ));
   await jackin("workspace claude-token setup --all --paste --store vault", {
     input: tokenNamed("old"),
   });
@@ -25,21 +17,8 @@ beforeEach(async () => {
 });
 afterEach(() => operator[Symbol.asyncDispose]());
 
-const config = () => readFile(join(operator.home, ".config/jackin/config.toml"), "utf8");
-
-async function jackin(args: string, init: CallInit = {}) {
-  const outcome = await operator.jackin(args.split(" "), {
-    plugins: [vault.plugin],
-    env: { NO_COLOR: "1" },
-    ...init,
-  });
-  expect(outcome.stdout + outcome.stderr + operator.asked.join()).not.toMatch(/sk-ant-oat01-\w/);
-  return outcome;
-}
-
 const rotate = "workspace claude-token rotate web";
 const pasted = (input = tokenNamed("new")) => ({ input });
-const onTerminal = (...answers: (string | boolean)[]) => ({ terminal: everywhere, answers });
 const held = () =>
   [...operator.runtime.running.values()].map(({ grant }) =>
     grant.env["CLAUDE_CODE_OAUTH_TOKEN"]?.reveal(),

@@ -1,40 +1,25 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cancelled, JackinError } from "../../core/index.ts";
-import { createOperatorDouble, everywhere } from "./operator-double.ts";
-import type { CallInit, OperatorDouble } from "./operator-double.ts";
-import { captureDouble, page, signedIn, tokenNamed, vaultDouble } from "./token-double.ts";
+import {
+  captureDouble,
+  page,
+  tokenNamed,
+  createTokenOperator,
+  onTerminal,
+} from "./token-double.ts";
 
-let operator: OperatorDouble;
-let vault: ReturnType<typeof vaultDouble>;
+let { operator, vault, jackin, config } = {} as Awaited<ReturnType<typeof createTokenOperator>>;
 const token = tokenNamed("new");
 const file = '[workspaces.web]\nworkdir = "~/web"\n[roles.r]\n';
 
 beforeEach(async () => {
-  operator = await createOperatorDouble();
-  vault = vaultDouble();
-  operator.runtime.script.run = signedIn;
-  await mkdir(join(operator.home, "web"));
-  await operator.configure(file);
+  ({ operator, vault, jackin, config } = await createTokenOperator(file));
 });
 afterEach(() => operator[Symbol.asyncDispose]());
 
-const config = () => readFile(join(operator.home, ".config/jackin/config.toml"), "utf8");
-
-async function jackin(args: string, init: CallInit = {}) {
-  const outcome = await operator.jackin(args.split(" "), {
-    plugins: [vault.plugin],
-    env: { NO_COLOR: "1" },
-    ...init,
-  });
-  // Whatever happened, nobody has seen any of it.
-  expect(outcome.stdout + outcome.stderr + operator.asked.join()).not.toMatch(/sk-ant-oat01-\w/);
-  return outcome;
-}
-
 const setup = "workspace claude-token setup web";
-const onTerminal = (...answers: (string | boolean)[]) => ({ terminal: everywhere, answers });
 const where = "Where shall the token be stored?: vault, ";
 const code = "Code that the page shows (it is not shown here)";
 const paste = "The token that claude setup-token has printed (it is not shown here)";
