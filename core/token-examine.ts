@@ -12,7 +12,7 @@ import { decideMode, mergeEnv, scopesOf } from "./scope.ts";
 import { findToken, tokenMissing } from "./token.ts";
 import { scopeName, tokenCommand } from "./token-expiry.ts";
 import type { TokenEntry, TokenScope } from "./token-ledger.ts";
-import { listTokens } from "./token-list.ts";
+import { listTokens, names } from "./token-list.ts";
 import { proveToken } from "./token-proof.ts";
 import { readBack } from "./token-store.ts";
 import { toToken } from "./token-text.ts";
@@ -43,7 +43,7 @@ export async function examineToken(
   const { value: named, scope: by } = question.wanted;
   const reference = toReference(named);
   const tokens = await listTokens(machine, config, instances);
-  const status = tokens.find((token) => token.reference === reference) ?? {
+  const status = tokens.find((token) => names(token, question.of)) ?? {
     reference,
     scopes: [],
     agents: [],

@@ -2,9 +2,12 @@ import type { Config } from "./config.ts";
 import { expiryBanner } from "./token-expiry.ts";
 import type { Machine } from "./machine.ts";
 import type { InstanceStatus } from "./roster.ts";
+import { scopesOf } from "./scope.ts";
+import { findToken } from "./token.ts";
 import type { TokenScope } from "./token-ledger.ts";
 import { readTokenEntries } from "./token-ledger.ts";
-import { tokenUses } from "./token-use.ts";
+import type { TokenUse } from "./token-use.ts";
+import { isSameScope, literal, tokenUses } from "./token-use.ts";
 import type { TokenStatus } from "./tokens.ts";
 
 /** Those that the configuration names first, in its order, then those that are only known. */
@@ -16,20 +19,52 @@ export async function listTokens(
   const uses = tokenUses(config);
   const entries = await readTokenEntries(store);
   const held = instances.filter(({ state }) => state === "running");
-  const references = new Set([
-    ...uses.map(({ reference }) => reference),
+  const groups = [...Map.groupBy(uses, keyOf).values()].map((group) => {
+    const { reference } = group[0]!;
+    const scopes = group.map(({ scope }) => scope);
+    const agents = held.filter((status) => holds(status, reference, scopes));
+    return { reference, scopes, agents };
+  });
+  const others = new Set([
     ...entries.map(({ reference }) => reference),
     ...held.flatMap(({ token }) => token ?? []),
   ]);
-  return [...references].map((reference) => {
-    const scopes = uses.filter((use) => use.reference === reference).map(({ scope }) => scope);
-    const agents = held.filter(({ token }) => token === reference).map(({ instance }) => instance);
+  const unnamed = [...others].flatMap((reference) => {
+    const known = groups.filter((group) => group.reference === reference);
+    const agents = held
+      .filter(({ token }) => token === reference)
+      .filter((status) => !known.some((group) => group.agents.includes(status)));
+    const isTold = known.length > 0 && agents.length === 0;
+    return isTold ? [] : [{ reference, scopes: [], agents }];
+  });
+  return [...groups, ...unnamed].map(({ reference, scopes, agents }) => {
     const entry = entries.find((one) => one.reference === reference);
     const isUsed = scopes.length + agents.length > 0;
     const scope: TokenScope = scopes[0] ?? entry?.scopes[0] ?? {};
     const banner = entry && isUsed ? expiryBanner(entry, scope, host.clock.now()) : undefined;
-    return { reference, scopes, agents, entry, banner };
+    return { reference, scopes, agents: agents.map(({ instance }) => instance), entry, banner };
   });
+
+  /** Of those that stand in the configuration only the place tells which one it is. */
+  function holds(
+    { token, workspace, role }: InstanceStatus,
+    reference: string,
+    scopes: readonly TokenScope[],
+  ): boolean {
+    if (token !== reference || reference !== literal) return token === reference;
+    const { of } = findToken(scopesOf(config, { workspace, role }));
+    return of !== undefined && scopes.some((scope) => isSameScope(scope, of));
+  }
+}
+
+/** Equal ones are one token. */
+function keyOf({ reference, value }: TokenUse): string {
+  return reference === literal ? `${literal} ${JSON.stringify(value)}` : reference;
+}
+
+/** Whether that scope names it. */
+export function names({ scopes }: TokenStatus, of: TokenScope | undefined): boolean {
+  return of !== undefined && scopes.some((scope) => isSameScope(scope, of));
 }
 
 /** What `status` says of tokens that are in use; nothing while the configuration cannot be read. */

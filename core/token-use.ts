@@ -20,13 +20,15 @@ export const literal = "literal";
 export interface TokenUse {
   readonly scope: TokenScope;
   readonly reference: string;
+  /** Tells one that stands in the configuration from another; it may be a secret. */
+  readonly value: EnvValue;
 }
 
 /** Every scope whose own table names a token, in the order of the configuration. */
 export function tokenUses(config: Config): readonly TokenUse[] {
   return [...allScopes(config)].flatMap(({ of, scope }) => {
-    const reference = ownReference(scope);
-    return reference === undefined ? [] : [{ scope: of, reference }];
+    const value = ownValue(scope);
+    return value === undefined ? [] : [{ scope: of, reference: toReference(value), value }];
   });
 }
 
@@ -101,11 +103,9 @@ export function isSameScope(a: TokenScope, b: TokenScope): boolean {
   return a.workspace === b.workspace && a.role === b.role;
 }
 
-function ownReference({ claude = {}, env = {} }: Scope): string | undefined {
+function ownValue({ claude = {}, env = {} }: Scope): EnvValue | undefined {
   const { oauth_token_source: source, oauth_token_env: variable }: ClaudeScope = claude;
-  if (variable !== undefined) return `env://${variable}`;
-  const value = source ?? env[tokenVariable];
-  return value === undefined ? undefined : toReference(value);
+  return variable === undefined ? (source ?? env[tokenVariable]) : `env://${variable}`;
 }
 
 function tableOf({ workspace, role }: TokenScope): readonly string[] {

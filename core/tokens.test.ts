@@ -104,6 +104,36 @@ describe("the list of tokens", () => {
     expect(JSON.stringify(list)).not.toContain("oneone");
   });
 
+  it("takes two tokens that stand in the configuration for two", async () => {
+    const inFile = (value: string) => ({ env: { CLAUDE_CODE_OAUTH_TOKEN: value } });
+    const site = { workspace: "site" };
+    const world = createTokenWorld({
+      claude: { auth_forward: "token" },
+      ...inFile(tokenOne),
+      workspaces: {
+        "my-app": { workdir: "/w/app", ...inFile(tokenTwo) },
+        site: { workdir: "/w/site", ...inFile(tokenOne) },
+      },
+    });
+    const { tokens } = world.jackin;
+    await world.jackin.load({ target: "my-app" });
+    await world.jackin.load({ target: "site" });
+    expect(await tokens.list()).toMatchObject([
+      { reference: "literal", scopes: [{}, site], agents: ["site"] },
+      { reference: "literal", scopes: [app], agents: ["my-app"] },
+    ]);
+    expect(await tokens.ofLaunch({ target: "my-app" })).toMatchObject({ agents: ["my-app"] });
+    expect(await tokens.examine(app)).toMatchObject({ scopes: [app], agents: ["my-app"] });
+    expect(await tokens.release({ scopes: [{}, site], mode: "ignore" })).toMatchObject({
+      agents: ["site"],
+    });
+    expect(await tokens.retire("literal")).toMatchObject({ outcome: "absent" });
+    expect(await tokens.list()).toMatchObject([
+      { scopes: [app], agents: ["my-app"] },
+      { reference: "literal", scopes: [], agents: ["site"] },
+    ]);
+  });
+
   it("tells what a launch would take, and nothing in a mode without one", async () => {
     const { tokens, reference } = await withToken();
     expect(await tokens.ofLaunch({ target: "my-app" })).toMatchObject({ reference, scopes: [app] });
@@ -325,6 +355,20 @@ describe("replacing a token under running agents", () => {
     expect(world.vault.has("vault://mine")).toBe(true);
   });
 
+  it("keeps the old one for a scope that names it in another way", async () => {
+    const { world, tokens, reference: old } = await withToken();
+    world.script.names.set("vault://by-name", old);
+    await withToken([app], world, tokenTwo);
+    const { workspaces } = world.config;
+    const claude = { oauth_token_source: "vault://by-name" };
+    world.config = { workspaces: { ...workspaces, site: { workdir: "/w/site", claude } } };
+    expect(await tokens.retire(old)).toMatchObject({
+      outcome: "kept",
+      text: expect.stringContaining("workspace site still names it"),
+    });
+    expect(world.vault.has(old)).toBe(true);
+  });
+
   it("tells whether the API still takes the old one", async () => {
     const { world, tokens, reference } = await withToken();
     expect(await tokens.isAccepted(reference)).toBe("accepted");
@@ -347,6 +391,18 @@ describe("releasing", () => {
     });
     expect(world.config.workspaces!["my-app"]!.claude).toEqual({ auth_forward: "ignore" });
     expect(world.config.workspaces!["site"]!.claude).toMatchObject({ auth_forward: "token" });
+  });
+
+  it("leaves a token alone that was configured meanwhile", async () => {
+    const { world, tokens } = await withToken();
+    const other = { auth_forward: "token", oauth_token_source: "vault://other" };
+    const { workspaces } = world.config;
+    const now = { workspaces: { ...workspaces, "my-app": { workdir: "/w/app", claude: other } } };
+    world.before.config = () => void (world.config = now);
+    await expect(tokens.release({ scopes: [app], mode: "ignore" })).rejects.toMatchObject({
+      code: "conflict",
+    });
+    expect(world.config).toEqual(now);
   });
 
   it("of a scope that has none of its own changes nothing", async () => {

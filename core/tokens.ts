@@ -1,5 +1,5 @@
 import type { Notice, PluginContext, StorePlace } from "./contracts.ts";
-import { JackinError, toJackinError } from "./error.ts";
+import { JackinError } from "./error.ts";
 import type { CallOptions, EditConfig, Jackin } from "./jackin.ts";
 import type { LaunchRequest } from "./launch.ts";
 import { planLaunch } from "./launch.ts";
@@ -12,13 +12,12 @@ import { bringAlong, restartAgent } from "./token-agents.ts";
 import type { Capture } from "./token-capture.ts";
 import { startCapture } from "./token-capture.ts";
 import { examineToken, isTokenAccepted } from "./token-examine.ts";
-import { scopeName, tokenCommand } from "./token-expiry.ts";
 import { installToken } from "./token-install.ts";
 import type { TokenEntry, TokenScope } from "./token-ledger.ts";
-import { forgetTokenEntry, readTokenEntry } from "./token-ledger.ts";
-import { listTokens } from "./token-list.ts";
-import { listPlaces, removeStored } from "./token-store.ts";
-import { checkScope, isSameScope, toReference, toRelease, tokenUses } from "./token-use.ts";
+import { listTokens, names } from "./token-list.ts";
+import { releaseTokens, retireToken } from "./token-release.ts";
+import { listPlaces } from "./token-store.ts";
+import { toReference } from "./token-use.ts";
 
 /** Long-lived tokens: made, stored, proven, watched, replaced, taken away. A token itself never leaves this. */
 export interface Tokens {
@@ -183,8 +182,8 @@ export function createTokens(parts: TokenParts): Tokens {
       const all = { machine, plugins, config };
       return await isTokenAccepted(all, toReference(reference), call, context(call));
     },
-    retire,
-    release,
+    retire: (reference, call) => retireToken(parts, reference, call),
+    release: (request, call) => releaseTokens({ ...parts, editConfig: editor() }, request, call),
   };
 
   function look(call?: CallOptions) {
@@ -203,73 +202,8 @@ export function createTokens(parts: TokenParts): Tokens {
     const [{ config }, instances] = await look(call);
     const reference = toReference(wanted.value);
     const tokens = await listTokens(machine, config, instances);
-    const found = tokens.find((token) => token.reference === reference);
+    const found = tokens.find((token) => names(token, of));
     return { agents: [], ...found, reference, scopes: [of] };
-  }
-
-  async function retire(named: string, call?: CallOptions): Promise<Retired> {
-    const reference = toReference(named);
-    const { config } = await parts.config();
-    const used = tokenUses(config).filter((use) => use.reference === reference);
-    if (used.length > 0) {
-      const where = used.map(({ scope }) => scopeName(scope)).join(", ");
-      return { outcome: "kept", text: `${reference} is kept: ${where} still names it` };
-    }
-    const entry = await readTokenEntry(store, reference);
-    const kept = {
-      outcome: "kept",
-      text: `${reference} is kept: jackin did not put it there`,
-    } as const;
-    try {
-      const outcome = entry?.isOurs
-        ? await removeStored(reference, plugins, context(call))
-        : "foreign";
-      await forgetTokenEntry(store, reference);
-      if (outcome === "foreign") return kept;
-      const text = outcome === "removed" ? "was removed from its store" : "was gone from its store";
-      return { outcome, text: `${reference} ${text}` };
-    } catch (thrown) {
-      const { code, message, hint } = toJackinError(thrown);
-      if (code === "cancelled") throw thrown;
-      return {
-        outcome: "failed",
-        text: `${reference} could not be removed from its store: ${message}`,
-        ...(hint !== undefined && { next: hint }),
-      };
-    }
-  }
-
-  async function release({ scopes, mode }: ReleaseRequest, call: CallOptions = {}) {
-    const editConfig = editor();
-    const [{ config }, instances] = await look(call);
-    for (const scope of scopes) checkScope(config, scope);
-    const own = tokenUses(config).filter((use) =>
-      scopes.some((one) => isSameScope(one, use.scope)),
-    );
-    const without = scopes.find((scope) => !own.some((use) => isSameScope(use.scope, scope)));
-    if (without) throw noOwnToken(without);
-    const references = [...new Set(own.map((use) => use.reference))];
-    const isTheirs = ({
-      workspace,
-      role,
-    }: {
-      workspace?: string | undefined;
-      role?: string | undefined;
-    }) =>
-      scopes.some(
-        (scope) =>
-          (scope.workspace === undefined || scope.workspace === workspace) &&
-          (scope.role === undefined || scope.role === role),
-      );
-    const agents = instances
-      .filter(({ state, token }) => state === "running" && references.includes(token ?? ""))
-      .filter(isTheirs)
-      .map(({ instance }) => instance);
-    await editConfig((now) => {
-      for (const scope of scopes) checkScope(now, scope);
-      return scopes.flatMap((scope) => toRelease(scope, mode));
-    }, call);
-    return { references, agents };
   }
 
   function editor(): EditConfig {
@@ -279,12 +213,4 @@ export function createTokens(parts: TokenParts): Tokens {
       message: "This host does not write the configuration.",
     });
   }
-}
-
-function noOwnToken(scope: TokenScope): JackinError {
-  return new JackinError({
-    code: "token-missing",
-    message: `${scopeName(scope)} names no token of its own.`,
-    hint: `${tokenCommand("doctor", scope)}   shows whose it uses`,
-  });
 }

@@ -44,6 +44,8 @@ export function createTokenWorld(initial: Config) {
     /** Only so many changes of the configuration land, and then it fails. */
     landing: undefined as { readonly changes: number; readonly error: Error } | undefined,
     isAlive: true,
+    /** Other names of what is stored. */
+    names: new Map<string, string>(),
     configError: undefined as Error | undefined,
   };
   let count = 0;
@@ -70,6 +72,10 @@ export function createTokenWorld(initial: Config) {
         }),
       );
     },
+    describe: async (reference) => ({
+      store: script.names.get(reference) ?? reference,
+      text: reference,
+    }),
     places: async () => [{ place: "vault", text: "the vault" }],
     async write({ place, value }, ctx) {
       await at("write", script.isDeaf ? undefined : ctx);
