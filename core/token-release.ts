@@ -51,10 +51,11 @@ export async function retireToken(
   } catch (thrown) {
     const { code, message, hint } = toJackinError(thrown);
     if (code === "cancelled") throw thrown;
+    const again = `jackin config auth revoke-token --reference '${reference}'   tries it again`;
     return {
       outcome: "failed",
       text: `${reference} could not be removed from its store: ${message}`,
-      ...(hint !== undefined && { next: hint }),
+      next: [hint, again].filter((line) => line !== undefined).join("\n"),
     };
   }
 

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { JackinError } from "../../core/index.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { cancelled, JackinError } from "../../core/index.ts";
 import { now } from "./operator-double.ts";
 import { tokenNamed, createTokenOperator, onTerminal } from "./token-double.ts";
 
@@ -78,6 +78,28 @@ describe("revoke", () => {
     expect(stderr).not.toContain("still hold");
   });
 
+  it("goes on when one cannot be stopped, and says who holds it still", async () => {
+    for (const name of ["web", "two"]) await jackin(`load ${name} --detach`);
+    const { stop } = operator.runtime.plugin;
+    vi.spyOn(operator.runtime.plugin, "stop").mockImplementation(async (instance, ctx) => {
+      if (instance === "web") throw new JackinError({ code: "host-failed", message: "It hangs." });
+      await stop(instance, ctx);
+    });
+    const { code, stderr } = await jackin(`${revoke} --yes --agents stop`);
+    expect([code, vault.held.size, [...operator.runtime.running.keys()]]).toEqual([1, 0, ["web"]]);
+    expect(stderr).toContain("web was not stopped: It hangs.");
+    expect(stderr).toContain("web still holds it");
+  });
+
+  it("says what is left to be done when it is interrupted half-way", async () => {
+    await jackin("load web --detach");
+    vi.spyOn(operator.runtime.plugin, "stop").mockRejectedValue(cancelled());
+    const { code, stderr } = await jackin(`${revoke} --yes --agents stop`);
+    expect([code, vault.held.size]).toEqual([130, 1]);
+    expect(stderr).toContain("→ jackin config auth revoke-token --reference 'vault://1'");
+    expect(await config()).not.toContain("vault");
+  });
+
   it("is 130 when it is left, and changes nothing", async () => {
     await jackin("load web --detach");
     const before = await config();
@@ -96,6 +118,9 @@ describe("revoke", () => {
     };
     const outcome = await jackin(`${revoke} --yes`, { plugins: [plugin] });
     expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining("Read-only") });
+    const next = /→ jackin (config auth revoke-token --reference) '(\S+)'/.exec(outcome.stderr)!;
+    expect(await jackin(`${next[1]} ${next[2]}`)).toMatchObject({ code: 0 });
+    expect(vault.held.size).toBe(0);
     expect(await config()).not.toContain("vault");
   });
 

@@ -1,5 +1,5 @@
-import { cancelled, JackinError, tokenCommand } from "../../core/index.ts";
-import type { Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
+import { cancelled, JackinError, toJackinError, tokenCommand } from "../../core/index.ts";
+import type { Jackin, Notice, TokenScope, TokenStatus } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { modeChoices, modesOf, presentName } from "./config-auth.ts";
 import { checkMode } from "./config-scope.ts";
@@ -52,13 +52,28 @@ export async function tokenRevoke(
   );
   if (flags.json) deps.err(done);
   else deps.out(done);
-  const left = await treat(deps, jackin, agents, fate);
+  const waiting = new Set(references);
   const retired: string[] = [];
-  for (const reference of references)
-    if (await retire(deps, jackin, reference)) retired.push(reference);
-  await showRevokePage(deps, jackin, token, left);
-  await ensureKept(deps, jackin);
+  try {
+    const left = await treat(deps, jackin, agents, fate);
+    for (const reference of references) {
+      if (await retire(deps, jackin, reference)) retired.push(reference);
+      waiting.delete(reference);
+    }
+    await showRevokePage(deps, jackin, token, left);
+  } catch (error) {
+    // What is done is done, whatever kept the rest from it.
+    for (const reference of waiting) deps.notices([stillStored(reference)]);
+    throw error;
+  } finally {
+    await ensureKept(deps, jackin);
+  }
   if (flags.json) deps.json({ scopes: token.scopes, mode, references, retired, agents, fate });
+}
+
+function stillStored(reference: string): Notice {
+  const next = `jackin config auth revoke-token --reference '${reference}'   takes it out of its store`;
+  return { level: "warning", text: `${reference} is not used any more, and still stored`, next };
 }
 
 async function revokeOld(
@@ -150,13 +165,24 @@ async function treat(
     const results = await restartAll(deps, jackin, agents);
     return results.filter(({ outcome }) => outcome !== "switched").map(({ instance }) => instance);
   }
+  const left: string[] = [];
+  const { signal } = deps;
   for (const instance of agents) {
-    await deps.working(`stopping ${instance}`, (progress) =>
-      jackin.eject(instance, { signal: deps.signal, progress }),
-    );
-    deps.err(`${instance}: stopped`);
+    try {
+      await deps.working(`stopping ${instance}`, (progress) =>
+        jackin.eject(instance, { signal, progress }),
+      );
+      deps.err(`${instance}: stopped`);
+    } catch (thrown) {
+      const { code, message } = toJackinError(thrown);
+      if (code === "cancelled" || signal.aborted) throw thrown;
+      const text = `${instance} was not stopped: ${message}`;
+      deps.notices([{ level: "warning", text, next: `jackin eject ${instance}` }]);
+      deps.exit(1);
+      left.push(instance);
+    }
   }
-  return [];
+  return left;
 }
 
 function toFate(named: string | undefined): Fate | undefined {
