@@ -240,28 +240,49 @@ describe("start", () => {
     expect(ran().at(-1)).toBe("docker rm -f -v jackin-app");
   });
 
-  it("takes the place of a container that a killed launch made after it had looked", async () => {
+  /** Somebody makes a container of that name after the launch has looked. */
+  function late(home: string, broken = false) {
     const { host, ctx, ran } = machine({ ...version, ...absent });
-    const { exec } = host;
     let runs = 0;
-    const late: typeof exec = async (command, args, options) => {
-      const result = await exec!(command, args, options);
+    const exec: typeof host.exec = async (command, args, options) => {
+      const result = await host.exec!(command, args, options);
       if (args[0] === "run" && ++runs === 1)
         return {
           ...result,
           code: 125,
           stderr: 'The container name "/jackin-app" is already in use',
         };
-      if (args[1] === "inspect" && runs === 1) {
-        const stdout =
-          '{"name":"/jackin-app","running":true,"labels":{"jackin.home":"/home/me/.jackin"}}';
-        return { code: 0, stdout, stderr: "" };
-      }
-      return result;
+      if (args[1] !== "inspect" || runs !== 1) return result;
+      if (broken) return { code: 1, stdout: "", stderr: "Docker is on fire" };
+      const stdout = `{"name":"/jackin-app","running":true,"labels":{"jackin.home":"${home}"}}`;
+      return { code: 0, stdout, stderr: "" };
     };
-    await runtimeDocker().start(spec, { ...ctx, host: { ...host, exec: late } });
-    const lines = ran().filter((line) => /docker (rm|run)/.test(line));
-    expect(lines.map((line) => line.split(" ")[1])).toEqual(["run", "rm", "run"]);
+    const done = runtimeDocker().start(spec, { ...ctx, host: { ...host, exec } });
+    const names = () =>
+      ran().flatMap(
+        (line) => /docker (rm|run) .*?(?<name>jackin-app\S*)/.exec(line)?.slice(1) ?? [],
+      );
+    return { done, names };
+  }
+
+  it("takes the place of a container that a killed launch made after it had looked", async () => {
+    const { done, names } = late("/home/me/.jackin");
+    await done;
+    expect(names()).toEqual(["run", "jackin-app", "rm", "jackin-app", "run", "jackin-app"]);
+  });
+
+  it("takes another name when another operator's container came after it had looked", async () => {
+    const { done, names } = late("/home/you/.jackin");
+    await done;
+    const [marked] = names().slice(-1);
+    expect(marked).toMatch(/^jackin-app-[0-9a-f]{6}$/);
+    expect(names()).toEqual(["run", "jackin-app", "run", marked]);
+  });
+
+  it("removes nothing when it cannot tell whose the container is that came", async () => {
+    const { done, names } = late("/home/you/.jackin", true);
+    await expect(done).rejects.toMatchObject({ code: "host-failed" });
+    expect(names()).toEqual(["run", "jackin-app"]);
   });
 
   it("does not call a container dead that runs", async () => {

@@ -36,28 +36,26 @@ export async function startContainer(
   for (const folder of ["claude", "home", "reports"])
     await files.makeFolder(`${spec.home}/${folder}`);
   const truecolor = /^(truecolor|24bit)$/.test(ctx.host.env["COLORTERM"] ?? "");
-  const args = runArguments({
-    spec,
-    name,
-    engine,
-    operator,
-    pidsLimit,
-    truecolor,
-    state: files.state,
-  });
+  const common = { spec, engine, operator, pidsLimit, truecolor, state: files.state };
   const provision = await provisionText(spec, files);
   throwIfAborted(ctx.signal);
 
   // Not cancellable: the daemon would go on with what a killed command has asked for. Cancelling is looked at after it.
   const calm = { ...ctx, signal: new AbortController().signal };
   let answered = false;
-  // From its start on it goes by its id: after an eject another launch may have the name.
-  let container = name;
+  // From its start on it goes by its id: after an eject another launch may have the name. Undefined: that name is not ours.
+  let container: string | undefined = name;
   try {
-    const started = await create(name, args, calm);
+    let started = await create(runArguments({ ...common, name }), calm);
+    if (isInUse(started)) {
+      // It has come since we looked: what a killed launch had asked of Docker, or another operator's.
+      container = undefined;
+      container = await clearName(spec.instance, calm);
+      started = await create(runArguments({ ...common, name: container }), calm);
+    }
     answered = true;
-    if (started.code !== 0) throw runFailed(spec, name, started);
-    container = started.stdout.trim() || name;
+    if (started.code !== 0) throw runFailed(spec, container, started);
+    container = started.stdout.trim() || container;
     throwIfAborted(ctx.signal);
     const surroundings = await toSurroundings(await execute(spec, container, provision.text, ctx));
     const checks = await checkImage(spec, container, memory, ctx);
@@ -67,24 +65,18 @@ export async function startContainer(
     const notices = [...provision.notices, ...checks, ...detach];
     return { notices, ...(surroundings && { surroundings }) };
   } catch (error) {
-    if (!(error instanceof JackinError && error.code === "conflict"))
-      await removeSurely(container, answered, calm);
+    const isOurs = !(error instanceof JackinError && error.code === "conflict");
+    if (isOurs && container !== undefined) await removeSurely(container, answered, calm);
     throw ctx.signal.aborted ? cancelled(error) : error;
   }
 }
 
-async function create(
-  name: string,
-  args: readonly string[],
-  ctx: PluginContext,
-): Promise<ExecResult> {
-  const created = await docker(ctx, args, { limitMs: 120_000 });
-  if (!/is already in use/.test(created.stderr)) return created;
-  // What a killed launch had asked of Docker may come after we have looked.
-  const state = await stateOf(name, ctx);
-  if (state?.labels[labels.home] !== machineOf(ctx).files.state) return created;
-  await removeContainer(name, ctx);
-  return await docker(ctx, args, { limitMs: 120_000 });
+function create(args: readonly string[], ctx: PluginContext): Promise<ExecResult> {
+  return docker(ctx, args, { limitMs: 120_000 });
+}
+
+function isInUse({ stderr }: Pick<ExecResult, "stderr">): boolean {
+  return /is already in use/.test(stderr);
 }
 
 async function operatorOf(home: string, ctx: PluginContext): Promise<User> {
@@ -124,7 +116,7 @@ function runFailed(
   result: { readonly code: number; readonly stdout: string; readonly stderr: string },
 ): JackinError {
   const { stderr } = result;
-  if (/is already in use/.test(stderr)) return nameTaken(name, undefined);
+  if (isInUse(result)) return nameTaken(name, undefined);
   if (/bind source path does not exist|no such file or directory.*mount/i.test(stderr))
     return new JackinError({
       code: "start-failed",
