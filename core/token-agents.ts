@@ -17,14 +17,14 @@ import type { Brought, RestartOptions, TokenParts } from "./tokens.ts";
 /** Gives those that hold the token of `reference`, and would be launched with another now, that other one. The caller holds the lock of instances. */
 export async function bringAlong(
   machine: Machine,
-  running: readonly InstanceStatus[],
+  live: readonly InstanceStatus[],
   reference: string,
   { config, plugins }: { readonly config: Config; readonly plugins: readonly Plugin[] },
   ctx: PluginContext,
 ): Promise<readonly Brought[]> {
   const noted = (await readTokenEntry(machine.store, reference))?.fingerprint;
   const isMoved = await Promise.all(
-    running.map(async ({ instance, token, workspace, role }) => {
+    live.map(async ({ instance, token, workspace, role }) => {
       const wanted = tokenOf(config, { workspace, role });
       if (token !== reference || !wanted) return false;
       if (toReference(wanted.value) !== reference) return true;
@@ -33,7 +33,7 @@ export async function bringAlong(
       return noted !== undefined && given !== undefined && given !== noted;
     }),
   );
-  const moved = running.filter((_, index) => isMoved[index]);
+  const moved = live.filter((_, index) => isMoved[index]);
   const brought = new Map<string, Brought>();
   const resolved = new Map();
   await eachAtMost(8, moved, async (status) => {
@@ -42,7 +42,11 @@ export async function bringAlong(
   return moved.map(({ instance }) => brought.get(instance)!);
 
   async function bringOne(status: InstanceStatus): Promise<Brought> {
-    const { instance } = status;
+    const { instance, state } = status;
+    if (state !== "running") {
+      const what = state === "starting" ? "is just starting" : "may still run";
+      return { instance, outcome: "failed", text: `it ${what} with the old one` };
+    }
     try {
       const { outcome, text } = await bringToken(
         machine,

@@ -213,6 +213,11 @@ export async function isTokenAccepted(
   { scope = {}, runtime }: Pick<ProbeOptions, "scope" | "runtime">,
   ctx: PluginContext,
 ): Promise<"accepted" | "refused"> {
+  if (reference === literal)
+    throw new JackinError({
+      code: "usage",
+      message: "A token that stood in the configuration is nowhere to be tried any more.",
+    });
   const proposed = withChanges(config, toUse(scope, reference));
   const request = { config: proposed, scope, turn: true, runtime };
   const proof = await proveToken(machine, plugins, request, ctx);

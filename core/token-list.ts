@@ -18,7 +18,8 @@ export async function listTokens(
 ): Promise<readonly TokenStatus[]> {
   const uses = tokenUses(config);
   const entries = await readTokenEntries(store);
-  const held = instances.filter(({ state }) => state === "running");
+  // What starts, or cannot be seen now, has it too.
+  const held = instances.filter(({ state }) => state !== "stopped");
   const groups = [...Map.groupBy(uses, keyOf).values()].map((group) => {
     const { reference } = group[0]!;
     const scopes = group.map(({ scope }) => scope);

@@ -307,6 +307,24 @@ describe("replacing a token under running agents", () => {
     });
   });
 
+  it("names one that is just starting with the old one", async () => {
+    const { world, tokens, reference: old } = await withToken();
+    const begun = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<void>();
+    world.before.start = () => (begun.resolve(), end.promise);
+    const loaded = world.jackin.load({ target: "my-app" });
+    await begun.promise;
+    delete world.before.start;
+    expect((await tokens.list())[0]).toMatchObject({ agents: ["my-app"] });
+    await withToken([app], world, tokenTwo);
+    expect(await tokens.bringAlong(old)).toEqual([
+      { instance: "my-app", outcome: "failed", text: "it is just starting with the old one" },
+    ]);
+    end.resolve();
+    await loaded;
+    expect(await tokens.bringAlong(old)).toMatchObject([{ outcome: "restart" }]);
+  });
+
   it("leaves one that answers a single prompt to its end", async () => {
     const { world, tokens, reference: old } = await withToken();
     const begun = Promise.withResolvers<void>();
@@ -377,6 +395,9 @@ describe("replacing a token under running agents", () => {
     world.script.turn = { code: 1, stdout: "API Error: 403 oauth_org_not_allowed" };
     await expect(tokens.isAccepted(reference)).rejects.toMatchObject({ code: "start-failed" });
     expect(world.config.claude).toBeUndefined();
+    // It is nowhere to be read any more: the word is refused, and that would say nothing.
+    world.script.turn = { code: 1, stdout: bad401 };
+    await expect(tokens.isAccepted("literal")).rejects.toMatchObject({ code: "usage" });
   });
 });
 

@@ -101,7 +101,7 @@ export interface TokenStatus {
   readonly reference: string;
   /** Scopes whose own configuration names it. */
   readonly scopes: readonly TokenScope[];
-  /** Running agents that were given it. */
+  /** Agents that were given it, and run, start, or may run. */
   readonly agents: readonly string[];
   /** What jackin knows of it. */
   readonly entry?: TokenEntry | undefined;
@@ -173,8 +173,8 @@ export function createTokens(parts: TokenParts): Tokens {
     async bringAlong(reference, call) {
       await using _lock = await lockInstances(context(call));
       const [{ config }, instances] = await look(call);
-      const running = instances.filter(({ state }) => state === "running");
-      return await bringAlong(machine, running, reference, { config, plugins }, context(call));
+      const live = instances.filter(({ state }) => state !== "stopped");
+      return await bringAlong(machine, live, reference, { config, plugins }, context(call));
     },
     restart: (instance, call) => restartAgent(parts, instance, call),
     async isAccepted(reference, call = {}) {

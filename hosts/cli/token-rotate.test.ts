@@ -140,6 +140,22 @@ describe("rotate", () => {
     expect([skipped.code, vault.held.has("vault://3")]).toEqual([3, true]);
   });
 
+  it("does not say of a token that is nowhere any more that it is revoked", async () => {
+    await operator.configure(
+      `[workspaces.web]\nworkdir = "~/web"\nclaude.auth_forward = "token"\nenv.CLAUDE_CODE_OAUTH_TOKEN = "${tokenNamed("old")}"\n`,
+    );
+    await jackin("eject web");
+    await jackin("load web --detach");
+    const isAccepted = async () => "refused" as const;
+    const tokens = { ...captureDouble("").tokens, isAccepted };
+    const args = `${rotate} --paste --store vault --verify-revoked`;
+    const { code, stderr } = await jackin(args, { ...pasted(), tokens });
+    expect(code).toBe(3);
+    expect(stderr).toContain("whether the old token is revoked cannot be told");
+    expect(stderr).toContain("web still holds it");
+    expect(stderr).not.toContain("--reference");
+  });
+
   it("says whose token it is when the scope has none of its own", async () => {
     await operator.configure(
       '[claude]\noauth_token_source = "vault://1"\n[roles.r]\n[workspaces.web]\nworkdir = "~/web"\n',

@@ -122,23 +122,32 @@ async function retireOld(
   { replaced, entry }: Installed,
   { scope, stay, agents, flags }: Old,
 ): Promise<boolean> {
-  // The value in its place is another now: nothing of the old one is left to be taken away.
-  if (entry.reference === old.reference || !replaced.includes(old.reference)) {
-    if (stay.length === 0) await showRevokePage(deps, jackin, old, [], "old token");
+  const holders = agents.filter(({ outcome }) => outcome !== "switched");
+  const showPage = () =>
+    showRevokePage(
+      deps,
+      jackin,
+      old,
+      holders.map(({ instance }) => instance),
+      "old token",
+    );
+  // Its place has another value now, or is gone from the configuration: nothing is left to be taken away, or tried.
+  const isGone = entry.reference === old.reference || old.reference === "literal";
+  if (isGone || !replaced.includes(old.reference)) {
+    if (stay.length > 0) return false;
+    await showPage();
+    if (!flags.verifyRevoked) return false;
+    const text =
+      "whether the old token is revoked cannot be told: it is not there any more to be tried";
+    deps.notices([{ level: "warning", text }]);
+    deps.exit(3);
     return false;
   }
   if (stay.length > 0) {
     deps.err(harmless(`${old.reference} stays: it is the token of ${scopeNames(stay)}.`));
     return false;
   }
-  const holders = agents.filter(({ outcome }) => outcome !== "switched");
-  await showRevokePage(
-    deps,
-    jackin,
-    old,
-    holders.map(({ instance }) => instance),
-    "old token",
-  );
+  await showPage();
   if (flags.verifyRevoked && !(await isRevoked(deps, jackin, old.reference, scope, flags))) {
     deps.notices([
       {
