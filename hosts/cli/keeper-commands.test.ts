@@ -103,3 +103,22 @@ it("keeper run writes down why it could not", async () => {
     { kind: "keeper", level: "warning", text: expect.stringContaining(".jackin/store") },
   ]);
 });
+
+describe("keeper stop", () => {
+  it("says that none runs when it ends by itself at that moment", async () => {
+    const { id } = createNodeHost().process;
+    const [machine] = id.split("/");
+    const folder = join(operator.home, ".jackin/store");
+    await mkdir(folder, { recursive: true });
+    const name = encodeURIComponent(`keeper:${machine}`).toLowerCase();
+    // No process has this number.
+    const claim = { process: `${machine}/99999999/1`, since: 1, keeps: 1 };
+    await writeFile(join(folder, `${name}.json`), JSON.stringify(claim));
+    const seen = [true, false];
+    const isAlive = async (asked: string) => (asked === claim.process && seen.shift()) || false;
+    expect(
+      await operator.jackin(["keeper", "stop"], { host: { process: { id, isAlive } } }),
+    ).toEqual({ code: 0, stdout: "", stderr: "No keeper runs.\n" });
+    expect(seen).toEqual([]);
+  });
+});

@@ -73,6 +73,7 @@ async function stop(deps: CommandDeps): Promise<void> {
   const { keeper } = await jackin.status({ signal: deps.signal });
   if (keeper?.state !== "running") return deps.err("No keeper runs.");
   const pid = await checkedPid(keeper, jackin.host.process);
+  if (pid === undefined) return deps.err("No keeper runs.");
   await deps.working(`stopping process ${pid}`, async () => {
     terminate(pid);
     const isThere = () => jackin.host.process?.isAlive(keeper.process);
@@ -107,11 +108,11 @@ function terminate(pid: number): void {
   }
 }
 
-/** Only a process that does nothing else is ended. */
+/** Only a process that does nothing else is ended; undefined when it has ended by itself. */
 async function checkedPid(
   { process: id }: KeeperStatus,
   processes: OpenedJackin["host"]["process"],
-): Promise<number> {
+): Promise<number | undefined> {
   const { commandOf } = await import("../node/process.ts");
   const [machine, number] = id.split("/");
   const pid = Number(number);
@@ -122,6 +123,7 @@ async function checkedPid(
       message: `The keeper is no process of this machine: ${harmless(id)}.`,
     });
   if (commandOf(pid).join(" ").endsWith(" keeper run")) return pid;
+  if (!(await processes?.isAlive(id))) return undefined;
   throw new JackinError({
     code: "conflict",
     message: `Process ${pid} keeps agents signed in beside what else it does: jackin serve, or an agent's terminal.`,

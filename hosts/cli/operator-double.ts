@@ -6,6 +6,7 @@ import { PassThrough } from "node:stream";
 import type {
   AuthProvider,
   Grant,
+  Host,
   Plugin,
   Runtime,
   StartSpec,
@@ -41,6 +42,8 @@ export interface CallInit {
   /** What the person answers, in order; "cancel" gives up, "wait" waits until the question is taken back. */
   readonly answers?: readonly (string | boolean)[];
   readonly cwd?: string;
+  /** Instead of what this machine has. */
+  readonly host?: Partial<Host>;
   /** Beside the ones that are always there. */
   readonly plugins?: readonly Plugin[];
   /** Instead of what the core does. */
@@ -94,6 +97,7 @@ export async function createOperatorDouble() {
         browser.shown.push(url);
         return browser.isThere;
       },
+      ...init.host,
     };
     const code = await run(
       argv,
