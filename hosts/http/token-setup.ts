@@ -33,7 +33,7 @@ export function beginSetup(jackin: Jackin, body: SetupBody, until: AbortSignal):
   const signal = AbortSignal.any([stop.signal, until]);
   const call: CallOptions = {
     signal,
-    progress: (line) => show({ id, state: "installing", progress: line }),
+    progress: (line) => isOver || show({ id, state: "installing", progress: line }),
   };
   let state: Setup = { id, state: "start" };
   let error: JackinError | undefined;

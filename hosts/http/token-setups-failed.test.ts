@@ -86,6 +86,18 @@ describe("a setup that fails", () => {
     },
   );
 
+  it("stays so, whatever its store says when it is over", async () => {
+    const world = setUpTokens();
+    let late: (line: string) => void = () => {};
+    world.jackin.tokens.install = async (_, call) => {
+      late = call!.progress!;
+      throw broken;
+    };
+    const failed = await finish(world, await world.begin());
+    late("looking once more");
+    expect(await world.json("GET", `/setups/${failed.id}`)).toEqual(failed);
+  });
+
   it("by a defect is logged with its stack, and without the token", async () => {
     const world = setUpTokens();
     world.jackin.tokens.install = () => Promise.reject(new Error(`boom ${made}`));
