@@ -245,6 +245,19 @@ describe("what goes wrong is undone", () => {
     expect([...world.vault.keys()]).toEqual([]);
   });
 
+  it("as far as its store answers", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const world = createTokenWorld(config);
+    world.script.undoing = new Promise(() => {});
+    world.before.status = () => Promise.reject(problem("no room"));
+    const done = world.jackin.tokens.install(request).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(world.steps).toContain("status"));
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(((await done) as JackinError).message).toMatch(
+      /Could not be undone: vault:\/\/token-1 in its store \(.*did not answer within 300 s\)/,
+    );
+  });
+
   it("unless the configuration has it by now, as far as it came", async () => {
     const whole = createTokenWorld(config);
     whole.script.landing = { changes: 9, error: problem("the schema beside it is read-only") };

@@ -76,7 +76,15 @@ export async function storeToken(
       if (end && "late" in end) return end.late;
       throw end ? end.failed : error;
     });
-    return { ...written, undo: (c) => written.undo(c), plugin: store.name };
+    const what = `[${store.name}] taking the token back`;
+    return {
+      ...written,
+      plugin: store.name,
+      undo: (later) =>
+        within({ limitMs: writing, signal: later.signal, what }, (signal) =>
+          written.undo({ ...later, signal }),
+        ),
+    };
   } catch (error) {
     throw toJackinError(error, "secret-failed", `[${store.name}] `);
   }

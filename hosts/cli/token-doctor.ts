@@ -62,7 +62,7 @@ function examine(
   );
 }
 
-export function usersOf({ scopes, agents }: TokenStatus): string {
+function usersOf({ scopes, agents }: TokenStatus): string {
   const users = [
     scopes.length > 0 && `used by ${scopeNames(scopes)}`,
     agents.length > 0 && `held by ${agents.join(", ")}`,

@@ -140,6 +140,14 @@ describe("rotate", () => {
     expect([skipped.code, vault.held.has("vault://3")]).toEqual([3, true]);
   });
 
+  it("does not have the old one revoked when the new one is the same", async () => {
+    const args = `${rotate} --all --paste --store vault --no-restart`;
+    const { code, stderr } = await jackin(args, pasted(tokenNamed("old")));
+    expect(code).toBe(0);
+    expect(stderr).toContain("the new token is the old one once more");
+    expect(stderr).not.toContain(revoke);
+  });
+
   it("does not say of a token that is nowhere any more that it is revoked", async () => {
     await operator.configure(
       `[workspaces.web]\nworkdir = "~/web"\nclaude.auth_forward = "token"\nenv.CLAUDE_CODE_OAUTH_TOKEN = "${tokenNamed("old")}"\n`,

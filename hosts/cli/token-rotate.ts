@@ -123,14 +123,11 @@ async function retireOld(
   { scope, stay, agents, flags }: Old,
 ): Promise<boolean> {
   const holders = agents.filter(({ outcome }) => outcome !== "switched");
-  const showPage = () =>
-    showRevokePage(
-      deps,
-      jackin,
-      old,
-      holders.map(({ instance }) => instance),
-      "old token",
-    );
+  const showPage = async () => {
+    if (old.entry?.fingerprint === entry.fingerprint) return deps.notices([sameToken]);
+    const names = holders.map(({ instance }) => instance);
+    await showRevokePage(deps, jackin, old, names, "old token");
+  };
   // Its place has another value now, or is gone from the configuration: nothing is left to be taken away, or tried.
   const isGone = entry.reference === old.reference || old.reference === "literal";
   if (isGone || !replaced.includes(old.reference)) {
@@ -161,6 +158,11 @@ async function retireOld(
   }
   return await retire(deps, jackin, old.reference);
 }
+
+const sameToken: Notice = {
+  level: "warning",
+  text: "the new token is the old one once more: revoked, it would be so for all that use it",
+};
 
 /** Asks the API, as often as the person wants. */
 async function isRevoked(

@@ -86,7 +86,7 @@ export async function refuseFolder(folder: string, ctx: PluginContext): Promise<
   );
 }
 
-export async function refuseOwner(path: string, stat: FileStat, ctx: PluginContext): Promise<void> {
+async function refuseOwner(path: string, stat: FileStat, ctx: PluginContext): Promise<void> {
   if (ctx.host.platform === "win32" || stat.uid === (await owner(ctx.host))) return;
   throw failure(
     `${path} belongs to somebody else on this machine`,

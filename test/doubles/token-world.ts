@@ -32,6 +32,8 @@ export function createTokenWorld(initial: Config) {
     /** As the token's delivery has it, without one. */
     status: undefined as { readonly code: number; readonly stdout: string } | undefined,
     turn: { code: 0, stdout: "pong" },
+    /** Waited for before anything is taken back. */
+    undoing: undefined as Promise<void> | undefined,
     undoError: undefined as JackinError | undefined,
     removeError: undefined as JackinError | undefined,
     /** What each read gives instead of what is there. */
@@ -87,6 +89,7 @@ export function createTokenWorld(initial: Config) {
         reference,
         isReplaced: before !== undefined,
         async undo() {
+          await script.undoing;
           if (script.undoError) throw script.undoError;
           if (before === undefined) vault.delete(reference);
           else vault.set(reference, before);
