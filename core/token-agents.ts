@@ -6,6 +6,7 @@ import { JackinError, toJackinError } from "./error.ts";
 import { quoteShell } from "./holder.ts";
 import { readInstance } from "./instances.ts";
 import { bringToken } from "./bring-token.ts";
+import { planLaunch } from "./launch.ts";
 import { readLedger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
 import { homeOf } from "./machine.ts";
@@ -74,7 +75,7 @@ export async function bringAlong(
 
 /** The very same one, with its image. */
 export async function restartAgent(
-  { machine, status, eject, load }: Pick<TokenParts, "machine" | "status" | "eject" | "load">,
+  { machine, plugins, config, status, eject, load }: Omit<TokenParts, "editConfig" | "context">,
   instance: string,
   { mode, ...call }: RestartOptions = {},
 ): Promise<void> {
@@ -94,9 +95,12 @@ export async function restartAgent(
   const { workspace, workdir, role, runtime, image } = found;
   const args = await continuation(machine, homeOf(machine, instance), workdir);
   const target = workspace ?? workdir;
+  const request = { target, role, runtime, image, mode, instance, args };
+  // What can be told before is told while it runs.
+  await planLaunch((await config()).config, request, plugins, machine.host);
   await eject(instance, call);
   try {
-    await load({ target, role, runtime, image, mode, instance, args }, call);
+    await load(request, call);
   } catch (thrown) {
     const { code, message, hint } = toJackinError(thrown);
     const flags = Object.entries({ role, runtime, auth: mode }).flatMap(([flag, value]) =>

@@ -307,6 +307,14 @@ describe("replacing a token under running agents", () => {
     });
   });
 
+  it("stops none that could not be started again as things are configured", async () => {
+    const { world, tokens } = await withToken();
+    await world.jackin.load({ target: "my-app" });
+    world.host.disk.delete("/w/app/file");
+    await expect(tokens.restart("my-app")).rejects.toMatchObject({ code: "not-found" });
+    expect([...world.runtime.running.keys()]).toEqual(["my-app"]);
+  });
+
   it("names one that is just starting with the old one", async () => {
     const { world, tokens, reference: old } = await withToken();
     const begun = Promise.withResolvers<void>();
