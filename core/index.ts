@@ -87,6 +87,7 @@ export type {
   InstallRequest,
   PlacesOptions,
   ProbeOptions,
+  RestartOptions,
   Released,
   ReleaseRequest,
   Retired,
