@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HiddenTerminal } from "../../core/index.ts";
 import { createPty } from "./pty.ts";
 
@@ -43,6 +43,13 @@ describe("createPty", () => {
     mark = folder;
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it("says nothing itself of what no terminal understands", async () => {
+    using said = vi.spyOn(console, "error").mockReturnValue();
+    await using terminal = await sh(String.raw`printf '\177\n'; echo done`);
+    await until(terminal, (text) => text.includes("done"));
+    expect(said).not.toHaveBeenCalled();
+  });
 
   it("holds the screen of a program that is on a terminal, and types into it", async () => {
     const script = `stty size; echo "$KEPT,$GONE,$ADDED"; read line; echo "got $line"; exit 7`;

@@ -21,7 +21,14 @@ export function createPty(
     // A signal that has fired by now tells nobody any more.
     if (options.signal.aborted) throw cancelled(options.signal.reason);
     const { columns: cols, rows, cwd } = options;
-    const emulator = new Emulator({ cols, rows, scrollback: 0, allowProposedApi: true });
+    const emulator = new Emulator({
+      cols,
+      rows,
+      scrollback: 0,
+      allowProposedApi: true,
+      // What it does not understand it would print.
+      logLevel: "off",
+    });
     try {
       const size = { cols, rows, ...(cwd !== undefined && { cwd }) };
       const child = spawn(program, [...args], {
