@@ -180,6 +180,18 @@ describe("secret-file reads", () => {
     expect(JSON.stringify(found)).not.toContain("chmod");
   });
 
+  it("never proposes to close a folder that is not below the operator's own", async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), "jackin-elsewhere-"));
+    try {
+      await chmod(elsewhere, 0o755);
+      await writeFile(join(elsewhere, "f"), "x", { mode: 0o600 });
+      const found = await answer(join(elsewhere, "f"));
+      expect(found).toMatchObject(refused(/mode 0755/, /^Move it/));
+    } finally {
+      await rm(elsewhere, { recursive: true });
+    }
+  });
+
   // Who is not root cannot give a file away.
   it.runIf(process.getuid?.() === 0)("no file, and no folder, of somebody else", async () => {
     const path = await put("s/f", "x");

@@ -76,8 +76,11 @@ export async function refuseFolder(folder: string, ctx: PluginContext): Promise<
   const isOpen = (stat.mode & 0o077) !== 0;
   const isForeign = stat.uid !== (await owner(ctx.host));
   if (!isOpen && !isForeign) return;
-  const own = `Move it into a folder of its own: mkdir -m 700 ${quoted(ctx.host.files!.home)}/secrets`;
-  const isShared = isForeign || (stat.mode & 0o1000) !== 0;
+  const { home, state } = filesOf(ctx);
+  const isOurs = [home, state].some((own) => folder === own || folder.startsWith(`${own}/`));
+  const own = `Move it into a folder of its own: mkdir -m 700 ${quoted(home)}/secrets`;
+  // To close `/etc` or `/tmp` would stop the machine.
+  const isShared = isForeign || !isOurs || (stat.mode & 0o1000) !== 0;
   throw failure(
     isOpen
       ? `${folder}, its folder, is open to others on this machine (mode ${octal(stat)}): files of secrets belong into a folder of mode 0700`
