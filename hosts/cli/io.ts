@@ -1,5 +1,6 @@
 import { addAbortSignal } from "node:stream";
 import type { Readable, Writable } from "node:stream";
+import { JackinError } from "../../core/index.ts";
 
 /** The world as the command sees it; tests hand in their own. */
 export interface Io {
@@ -16,11 +17,21 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
+/** characters; what never ends would fill the memory */
+const longest = 16_000_000;
+
 /** All of it. Ctrl-C ends the wait for somebody who does not write. */
 export async function readStdin({ stdin, signal }: Pick<Io, "stdin" | "signal">): Promise<string> {
   addAbortSignal(signal, stdin);
   let text = "";
-  for await (const chunk of stdin.setEncoding("utf8")) text += String(chunk);
+  for await (const chunk of stdin.setEncoding("utf8")) {
+    text += String(chunk);
+    if (text.length > longest)
+      throw new JackinError({
+        code: "usage",
+        message: `More than ${longest / 1_000_000} million characters came on stdin.`,
+      });
+  }
   return text;
 }
 
