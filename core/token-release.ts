@@ -45,7 +45,10 @@ export async function retireToken(
     const outcome = entry?.isOurs ? await removeStored(reference, plugins, ctx) : "foreign";
     await forgetTokenEntry(store, reference);
     if (outcome === "foreign")
-      return { outcome: "kept", text: `${reference} is kept: jackin did not put it there` };
+      return {
+        outcome: "kept",
+        text: `${reference} is kept: ${entry?.isOurs ? "its place was chosen by hand" : "jackin did not put it there"}`,
+      };
     const text = outcome === "removed" ? "was removed from its store" : "was gone from its store";
     return { outcome, text: `${reference} ${text}` };
   } catch (thrown) {

@@ -381,6 +381,16 @@ describe("replacing a token under running agents", () => {
     expect(world.vault.has("vault://mine")).toBe(true);
   });
 
+  it("does not deny that jackin put one there that its store does not remove", async () => {
+    const { world, tokens, reference } = await withToken();
+    world.ours.delete(reference);
+    await tokens.release({ scopes: [app], mode: "ignore" });
+    expect(await tokens.retire(reference)).toEqual({
+      outcome: "kept",
+      text: `${reference} is kept: its place was chosen by hand`,
+    });
+  });
+
   it("keeps the old one for a scope that names it in another way", async () => {
     const { world, tokens, reference: old } = await withToken();
     world.script.names.set("vault://by-name", old);
