@@ -160,9 +160,13 @@ function storeOf(plugins: readonly Plugin[], place: string): Store {
   const found = stores.find((store) => store.scheme === scheme);
   if (found) return found;
   const known = stores.map((store) => store.scheme);
+  // Anything may stand there, a token too.
+  const isName = /^[\w.+-]{1,40}$/.test(scheme);
   throw new JackinError({
     code: "usage",
-    message: `No store "${/^[\w.+-]{1,40}$/.test(scheme) ? scheme : "…"}" can take a token.${didYouMean(scheme, known)}`,
+    message: isName
+      ? `No store "${scheme}" can take a token.${didYouMean(scheme, known)}`
+      : "That is no store for a token.",
     hint: known.length > 0 ? `The stores here: ${known.join(", ")}` : undefined,
   });
 }

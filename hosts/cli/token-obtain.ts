@@ -1,5 +1,5 @@
 import { cancelled, JackinError, toJackinError, toPastedToken } from "../../core/index.ts";
-import type { InstallRequest, Jackin, Secret } from "../../core/index.ts";
+import type { InstallRequest, Jackin } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { readStdin } from "./io.ts";
 import { harmless } from "./show.ts";
@@ -14,7 +14,11 @@ export interface ObtainFlags {
   readonly paste?: boolean;
 }
 
-export type NewToken = InstallRequest["from"];
+export interface NewToken {
+  readonly from: InstallRequest["from"];
+  /** It does not look like a token, so nothing but an answer of the API proves it. */
+  readonly isDoubtful?: boolean;
+}
 
 /** Why such flags cannot be; before anything is asked. */
 export function checkObtainFlags(deps: CommandDeps, flags: ObtainFlags, command: string): void {
@@ -41,13 +45,13 @@ export async function obtainToken(
   jackin: Jackin,
   flags: ObtainFlags,
 ): Promise<NewToken> {
-  if (flags.reuse !== undefined) return { reference: flags.reuse };
+  if (flags.reuse !== undefined) return { from: { reference: flags.reuse } };
   // Before the token is there: a store that does not work is known first.
   const place = await choosePlace(deps, jackin, flags.store);
-  if (flags.paste) return { place, value: await pastedToken(deps, jackin) };
+  if (flags.paste) return await pastedToken(deps, jackin, place);
   for (;;) {
     const failure = await signIn(deps, jackin).then((value) => ({ value }), toJackinError);
-    if ("value" in failure) return { place, value: failure.value };
+    if ("value" in failure) return { from: { place, value: failure.value } };
     if (failure.code === "cancelled" || deps.signal.aborted) throw failure;
     const { message, hint } = failure;
     deps.notices([{ level: "warning", text: message, ...(hint !== undefined && { next: hint }) }]);
@@ -58,8 +62,8 @@ export async function obtainToken(
       { value: "cancel", label: "cancel", hint: "nothing has been changed" },
     ]);
     if (next === "cancel") throw cancelled();
-    if (next === "paste") return { place, value: await pastedToken(deps, jackin) };
-    if (next === "reuse") return { reference: await askReference(deps) };
+    if (next === "paste") return await pastedToken(deps, jackin, place);
+    if (next === "reuse") return { from: { reference: await askReference(deps) } };
   }
 }
 
@@ -77,7 +81,7 @@ async function askReference(deps: CommandDeps): Promise<string> {
 }
 
 /** From the terminal, not shown, asked again until it can work; else from stdin. */
-async function pastedToken(deps: CommandDeps, jackin: Jackin): Promise<Secret> {
+async function pastedToken(deps: CommandDeps, jackin: Jackin, place: string): Promise<NewToken> {
   for (;;) {
     const text = deps.isTerminal ? await askToken(deps) : await readStdin(deps.io);
     const { value, fault, doubt } = toPastedToken(text);
@@ -89,10 +93,11 @@ async function pastedToken(deps: CommandDeps, jackin: Jackin): Promise<Secret> {
       continue;
     }
     // Known from here on to whatever prints.
-    const secret = jackin.context({ signal: deps.signal }).secret(value);
-    if (doubt === undefined) return secret;
+    const from = { place, value: jackin.context({ signal: deps.signal }).secret(value) };
+    if (doubt === undefined) return { from };
     deps.notices([{ level: "warning", text: harmless(`The token ${doubt}`) }]);
-    if (!deps.isTerminal || (await deps.prompts.confirm("Use it all the same?"))) return secret;
+    if (!deps.isTerminal || (await deps.prompts.confirm("Use it all the same?")))
+      return { from, isDoubtful: true };
   }
 }
 

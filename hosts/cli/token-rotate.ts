@@ -53,8 +53,8 @@ export async function rotate(
   const scopes = await scopesToMove(deps, scope, old, flags);
   const stay = old.scopes.filter((each) => !scopes.some((moved) => isSameScope(moved, each)));
   deps.err(harmless(`A new token for ${scopeNames(scopes)}, in the place of ${old.reference}.`));
-  const { probe, runtime } = flags;
-  const request = { scopes, from: await obtainToken(deps, jackin, flags), probe, runtime };
+  const { from, isDoubtful } = await obtainToken(deps, jackin, flags);
+  const request = { scopes, from, probe: flags.probe || isDoubtful, runtime: flags.runtime };
   const installed = await install(deps, jackin, request);
   if (!flags.json) tellInstalled(deps, installed, request);
   try {

@@ -204,6 +204,7 @@ describe("setup without a terminal", () => {
     [" --all", "a workspace or a role does not go with it"],
     [" --paste", "Where the token shall be stored is missing.\n→ --store vault   the vault\n"],
     [" --paste --store vlt", "The stores here: vault"],
+    [" --paste --store ", "That is no store for a token.\n→ The stores here: vault"],
   ])("is a usage error with '%s'", async (more, text) => {
     const outcome = await jackin(setup + more, { input: token });
     expect(outcome).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(text) });
@@ -229,6 +230,16 @@ describe("setup without a terminal", () => {
     expect(faulty).toMatchObject({ code: 2, stderr: expect.stringContaining("a refresh token") });
     const short = await jackin(`${args} --yes`, { input: token.slice(0, 100) });
     expect([short.code, short.stderr]).toEqual([0, expect.stringContaining("is 100 characters")]);
+  });
+
+  it("has the API answer with one that does not look like a token", async () => {
+    for (const [input, provenBy] of [
+      [token, "status"],
+      [token.slice(0, 50), "turn"],
+    ] as const) {
+      const outcome = await jackin(`${setup} --paste --store vault --yes --json`, { input });
+      expect(JSON.parse(outcome.stdout)).toMatchObject({ provenBy });
+    }
   });
 
   it("gives one to every workspace that has none, whatever its mode, and leaves out what is gone", async () => {

@@ -52,8 +52,8 @@ export async function tokenSetup(
     : [await chooseScope(deps, jackin, target)];
   deps.err(`A token for ${scopeNames(scopes)}.`);
   if (!flags.all) await mayReplace(deps, jackin, scopes[0]!, flags);
-  const { probe, runtime } = flags;
-  const request = { scopes, from: await obtainToken(deps, jackin, flags), probe, runtime };
+  const { from, isDoubtful } = await obtainToken(deps, jackin, flags);
+  const request = { scopes, from, probe: flags.probe || isDoubtful, runtime: flags.runtime };
   const installed = await install(deps, jackin, request);
   if (flags.json) return deps.json(toInstalledJson(installed, request));
   tellInstalled(deps, installed, request);
@@ -61,6 +61,7 @@ export async function tokenSetup(
     installed.replaced.map((reference) => ({
       level: "info",
       text: `${reference} is not used here any more; agents that run with it keep it, and it stays good until it is revoked`,
+      next: `jackin config auth revoke-token --reference '${reference}'   takes it away`,
     })),
   );
   deps.err(
