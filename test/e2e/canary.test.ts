@@ -4,7 +4,8 @@
  * Who may have what, and nobody else:
  * - `login` (the host's access token): in mode sync a file in the container's memory; no environment, no arguments.
  * - `refresh`: nothing of the container, in no mode; the host's own file only.
- * - `token` (long-lived, by `op://`): the environment of the agent, in mode token.
+ * - `token` (long-lived, by `op://`): the environment of the agent, in mode token; with `deliver = "file"` a file in the
+ *   container's memory.
  * - `api` (a variable by `op://`): the environment of the agent and of what the agent starts.
  * - `shell` (a variable by `$NAME`): as `api`; and, as the operator has exported it, jackin and the programs that it starts.
  */
@@ -76,7 +77,11 @@ env.API = "op://Work/acme/api"
 env.SHELL_VALUE = "$MY_SHELL"
 ${more}`;
   await operator.configure(
-    [workspace("canary"), workspace("bad", 'env.BAD = "op://Work/acme/nothing"\n')].join("\n"),
+    [
+      workspace("canary"),
+      workspace("filed", 'claude.token.deliver = "file"\n'),
+      workspace("bad", 'env.BAD = "op://Work/acme/nothing"\n'),
+    ].join("\n"),
   );
 });
 afterEach(async () => {
@@ -137,43 +142,45 @@ it("finds what it looks for, in every form", async () => {
 });
 
 it.each([
-  ["sync", ["api", "shell"], ["login in /jackin/run/credentials/.credentials.json"]],
-  ["token", ["api", "shell", "token"], []],
-  ["ignore", ["api", "shell"], []],
-] as const)("%s: only the agent's own process has secrets", async (mode, allowed, inMemory) => {
-  const since = Date.now();
-  await using watch = await watchProcesses(canaries);
-  const detached = await load("canary", "--auth", mode, "--detach");
-  expect(detached).toMatchObject({ code: 0, stdout: "canary\n" });
-  const agent = await eventually("the agent has its number and its name", async () => {
-    const argv = await inside(
-      "jackin-canary",
-      "tr '\\0' ' ' < /proc/$(cat /jackin/run/pid)/cmdline",
-    );
-    return isAgent(argv) && Number(await inside("jackin-canary", "cat /jackin/run/pid"));
-  });
-  const { holders, pids } = await findInProcesses("jackin-canary", canaries);
-  const own = holders.filter((holder) => holder.inside === agent);
-  expect.soft(own.map(({ canary }) => canary).sort()).toEqual(allowed);
-  expect.soft(holders.filter(({ lineage }) => !lineage.some(isAgent))).toEqual([]);
-  expect(pids.length).toBeGreaterThan(own.length);
-  expect.soft(await findInMemoryFolders(own[0]!.pid, canaries)).toEqual(inMemory);
-  const screen = await inside("jackin-canary", "tmux -S /jackin/run/tmux capture-pane -p -S -");
-  expect.soft(findIn(screen, canaries)).toEqual([]);
-  expect.soft(await findInDocker("jackin-canary", since, canaries)).toEqual([]);
+  ["canary", "sync", ["api", "shell"], ["login in /jackin/run/credentials/.credentials.json"]],
+  ["canary", "token", ["api", "shell", "token"], []],
+  ["filed", "token", ["api", "shell"], ["token in /jackin/run/credentials/.credentials.json"]],
+  ["canary", "ignore", ["api", "shell"], []],
+] as const)(
+  "%s, %s: only the agent's own process has secrets",
+  async (name, mode, allowed, inMemory) => {
+    const container = `jackin-${name}`;
+    const since = Date.now();
+    await using watch = await watchProcesses(canaries);
+    const detached = await load(name, "--auth", mode, "--detach");
+    expect(detached).toMatchObject({ code: 0, stdout: `${name}\n` });
+    const agent = await eventually("the agent has its number and its name", async () => {
+      const argv = await inside(container, "tr '\\0' ' ' < /proc/$(cat /jackin/run/pid)/cmdline");
+      return isAgent(argv) && Number(await inside(container, "cat /jackin/run/pid"));
+    });
+    const { holders, pids } = await findInProcesses(container, canaries);
+    const own = holders.filter((holder) => holder.inside === agent);
+    expect.soft(own.map(({ canary }) => canary).sort()).toEqual(allowed);
+    expect.soft(holders.filter(({ lineage }) => !lineage.some(isAgent))).toEqual([]);
+    expect(pids.length).toBeGreaterThan(own.length);
+    expect.soft(await findInMemoryFolders(own[0]!.pid, canaries)).toEqual(inMemory);
+    const screen = await inside(container, "tmux -S /jackin/run/tmux capture-pane -p -S -");
+    expect.soft(findIn(screen, canaries)).toEqual([]);
+    expect.soft(await findInDocker(container, since, canaries)).toEqual([]);
 
-  const printed = await load("canary", "--auth", mode, "--print", "ping");
-  expect(printed.code, printed.stderr).toBe(mode === "ignore" ? 1 : 0);
-  const status = await operator.jackin(["status", "--json"], { env: exported });
-  const sightings = await watch.stop();
-  for (const { stdout, stderr } of [detached, printed, status])
-    expect.soft(findIn(stdout + stderr, canaries)).toEqual([]);
-  expect.soft(unexpected(sightings, allowed)).toEqual([]);
-  // The agent was seen with its own, so that the watcher has not looked past it.
-  const agents = sightings.filter((seen) => seen.inContainer && isAgent(seen.lineage[0]!));
-  expect.soft([...new Set(agents.map(({ canary }) => canary))].sort()).toEqual(allowed);
-  expect.soft(await findLeft(since)).toEqual([]);
-});
+    const printed = await load(name, "--auth", mode, "--print", "ping");
+    expect(printed.code, printed.stderr).toBe(mode === "ignore" ? 1 : 0);
+    const status = await operator.jackin(["status", "--json"], { env: exported });
+    const sightings = await watch.stop();
+    for (const { stdout, stderr } of [detached, printed, status])
+      expect.soft(findIn(stdout + stderr, canaries)).toEqual([]);
+    expect.soft(unexpected(sightings, allowed)).toEqual([]);
+    // The agent was seen with its own, so that the watcher has not looked past it.
+    const agents = sightings.filter((seen) => seen.inContainer && isAgent(seen.lineage[0]!));
+    expect.soft([...new Set(agents.map(({ canary }) => canary))].sort()).toEqual(allowed);
+    expect.soft(await findLeft(since)).toEqual([]);
+  },
+);
 
 /** Dockerfiles of images with which no agent comes up. */
 const broken = {
