@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
  * `minutes`: how long a step may take before it is ended and counted as failed, 20 unless told.
  */
 const steps = [
+  { name: "ready", command: ["bash", "test/lab/ready.sh"] },
   { name: "build", command: ["tsup"] },
   { name: "exports", command: ["node", "test/exports.ts"] },
   { name: "types", command: ["npm", "run", "--silent", "types"] },
