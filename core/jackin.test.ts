@@ -254,6 +254,16 @@ describe("the token", () => {
     expect([runtime.starts.length, store.items.size]).toEqual([0, 0]);
   });
 
+  it("proposes what goes before a source that has none", async () => {
+    const { jackin } = setUp(
+      withToken({ claude: { auth_forward: "token", oauth_token_env: "GONE" } }),
+    );
+    await expect(jackin.load({ target: "my-app" })).rejects.toMatchObject({
+      code: "token-missing",
+      hint: expect.stringContaining("setup my-app --yes --reuse 'op://vault/item/field'"),
+    });
+  });
+
   it.each([["$GONE"], [""], ["  \n"]])(
     "stops the launch when it is %j, absent or empty",
     async (value) => {

@@ -73,15 +73,19 @@ export function tokenMissing(
   const what = wanted ? "its value is empty or not there" : "no scope names one";
   const isNamed = workspace !== undefined;
   const setup = tokenCommand("setup", isNamed ? { workspace } : {});
-  const set = isNamed ? `jackin workspace env set ${workspace}` : "jackin config env set";
+  // What a key names goes before the variable.
+  const isOfKey = wanted !== undefined && !trace.at(-1)!.key.includes(tokenVariable);
+  const set = isOfKey
+    ? `${setup} --yes --reuse`
+    : `jackin ${isNamed ? `workspace env set ${workspace}` : "config env set"} ${tokenVariable}`;
   return new JackinError({
     code: "token-missing",
     message: `Mode token needs a long-lived token and ${what}; ${outcome}.\nAsked, in this order:\n${asked.join("\n")}`,
     hint: [
       `${setup}   makes one, stores it and sets this; or by hand:`,
       "claude setup-token   makes one that is valid for a year; then one of:",
-      `${set} ${tokenVariable} 'op://vault/item/field'   from 1Password`,
-      `${set} ${tokenVariable} '$JACKIN_CLAUDE_OAUTH_TOKEN'   from a variable of the host`,
+      `${set} 'op://vault/item/field'   from 1Password`,
+      `${set} '$JACKIN_CLAUDE_OAUTH_TOKEN'   from a variable of the host`,
       `jackin config auth set sync${isNamed ? ` --workspace ${workspace}` : ""}   uses the host's login instead`,
     ].join("\n"),
   });
