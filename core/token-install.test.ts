@@ -203,7 +203,7 @@ describe("what goes wrong is undone", () => {
       code: "secret-failed",
       message:
         "config.toml is busy\nUndone: what jackin had noted of it.\nCould not be undone: vault://token-1 in its store (the vault is sealed).",
-      hint: "do that\ndo that",
+      hint: "do that",
     });
     expect([...world.vault.keys()]).toEqual(["vault://token-1"]);
     delete world.before.config;

@@ -97,7 +97,14 @@ export async function readBack(
   ctx: PluginContext,
 ): Promise<Secret> {
   const entry = { key: tokenVariable, value: reference, scope: "the token" };
-  const [resolved] = await resolveEntries([entry], ofKind(plugins, "secret"), ctx);
+  const [resolved] = await resolveEntries([entry], ofKind(plugins, "secret"), ctx).catch(
+    (thrown: unknown) => {
+      const { code, hint, cause } = toJackinError(thrown);
+      // It alone was asked for, and nothing is being started.
+      if (code !== "secret-failed" || !(cause instanceof JackinError)) throw thrown;
+      throw new JackinError({ code, message: cause.message, hint, cause });
+    },
+  );
   if (resolved?.source === "literal")
     throw new JackinError({
       code: "usage",

@@ -38,7 +38,7 @@ export function createUndo(): Undo {
       return new JackinError({
         code: error.code,
         message: lines.join("\n"),
-        hint: hints.length > 0 ? hints.join("\n") : undefined,
+        hint: hints.length > 0 ? [...new Set(hints)].join("\n") : undefined,
         cause: error,
       });
     },

@@ -77,7 +77,8 @@ export function tokenLines(deps: CommandDeps, token: TokenStatus, now: number): 
   const validity =
     until === undefined ? "valid until nobody knows when" : `until about ${day(until)}`;
   const text = [
-    banner?.text ?? validity,
+    // Which one it is stands before it.
+    banner?.text.replace(`the long-lived token ${reference} `, "") ?? validity,
     entry && `fingerprint ${entry.fingerprint}`,
     usersOf(token),
   ];
