@@ -81,7 +81,7 @@ export async function retireToken(
 
 export async function releaseTokens(
   parts: Parts & { readonly editConfig: EditConfig },
-  { scopes, mode }: ReleaseRequest,
+  { scopes, mode, reference: meant }: ReleaseRequest,
   call: CallOptions = {},
 ): Promise<Released> {
   const { machine, editConfig, context } = parts;
@@ -89,6 +89,8 @@ export async function releaseTokens(
   await using _lock = await lockTokens(ctx);
   const [{ config }, { instances }] = await Promise.all([parts.config(), parts.status(call)]);
   const references = referencesOf(config, scopes);
+  if (meant !== undefined && references.some((reference) => reference !== toReference(meant)))
+    throw changed(scopes);
   const tokens = await listTokens(machine, config, instances);
   const holders = tokens
     .filter((token) => references.includes(token.reference))

@@ -220,6 +220,10 @@ describe("examining", () => {
     expect(checks[0]!.text).toContain("named by global");
     world.config = config;
     await expect(tokens.examine(app)).rejects.toMatchObject({ code: "token-missing" });
+    world.config = { claude: { oauth_token_source: "vault://none" } };
+    const [value] = (await tokens.examine({})).checks;
+    expect(value).toMatchObject({ state: "bad", text: "vault://none is not there" });
+    world.config = config;
     await expect(tokens.examine({ workspace: "my" })).rejects.toMatchObject({ code: "not-found" });
   });
 });
@@ -433,7 +437,7 @@ describe("releasing", () => {
   });
 
   it("leaves a token alone that was configured meanwhile", async () => {
-    const { world, tokens } = await withToken();
+    const { world, tokens, reference } = await withToken();
     const other = { auth_forward: "token", oauth_token_source: "vault://other" };
     const { workspaces } = world.config;
     const now = { workspaces: { ...workspaces, "my-app": { workdir: "/w/app", claude: other } } };
@@ -442,6 +446,12 @@ describe("releasing", () => {
       code: "conflict",
     });
     expect(world.config).toEqual(now);
+    delete world.before.config;
+    const request = { scopes: [app], mode: "ignore", reference };
+    await expect(tokens.release(request)).rejects.toMatchObject({ code: "conflict" });
+    expect(world.config).toEqual(now);
+    await tokens.release({ ...request, reference: "vault://other" });
+    expect(world.config).not.toEqual(now);
   });
 
   it("of a scope that has none of its own changes nothing", async () => {

@@ -131,6 +131,8 @@ export interface Retired {
 export interface ReleaseRequest {
   readonly scopes: readonly TokenScope[];
   readonly mode: string;
+  /** Only while all of them name this one; else it is a `conflict`. */
+  readonly reference?: string;
 }
 
 export interface Released {

@@ -49,6 +49,19 @@ export function tellInstalled(
   deps.notices(notices);
 }
 
+/** Tokens in whose place it is, that stay where they are. */
+export function tellReplaced(deps: CommandDeps, replaced: readonly string[]): void {
+  deps.notices(
+    replaced.map((reference) => ({
+      level: "info",
+      text: `${reference} is not used here any more; agents that run with it keep it, and it stays good until it is revoked`,
+      ...(reference !== "literal" && {
+        next: `jackin config auth revoke-token --reference '${reference}'   takes it away`,
+      }),
+    })),
+  );
+}
+
 function provenBy({ provenBy: how }: Installed["entry"]): string {
   switch (how) {
     case "turn":

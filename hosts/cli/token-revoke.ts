@@ -45,7 +45,11 @@ export async function tokenRevoke(
   const { signal } = deps;
   const { references, agents } = await deps.working(
     "taking it out of the configuration",
-    (progress) => jackin.tokens.release({ scopes: token.scopes, mode }, { signal, progress }),
+    (progress) =>
+      jackin.tokens.release(
+        { scopes: token.scopes, mode, reference: token.reference },
+        { signal, progress },
+      ),
   );
   const done = harmless(
     `${token.reference} is not used any more; mode ${mode} now: ${scopeNames(token.scopes)}`,

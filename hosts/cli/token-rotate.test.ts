@@ -46,6 +46,19 @@ describe("rotate", () => {
     expect(outcome.stderr).not.toContain("still holds it");
   });
 
+  it("names the token of another rotation that was quicker", async () => {
+    const args = `${rotate} --all --paste --store vault --no-restart`;
+    const both = await Promise.all(
+      ["one", "other"].map((name) => jackin(args, pasted(tokenNamed(name)))),
+    );
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    const told = both.flatMap(({ stderr }) => stderr.match(/vault:\/\/\S+ is not used here any/g));
+    const now = await config();
+    const left = [...vault.held.keys()].filter((reference) => !now.includes(`"${reference}"`));
+    expect(left).toHaveLength(1);
+    expect(told.filter((line) => line !== null)).toEqual([`${left[0]} is not used here any`]);
+  });
+
   it("moves one scope only without a terminal, and keeps what the others use", async () => {
     const outcome = await jackin(`${rotate} --paste --json`, pasted());
     expect(outcome.code).toBe(0);

@@ -11,7 +11,7 @@ import type { CommandDeps } from "./command.ts";
 import { ensureKept } from "./keeping.ts";
 import { harmless } from "./show.ts";
 import { bringAlong } from "./token-agents.ts";
-import { install, tellInstalled, toInstalledJson } from "./token-install.ts";
+import { install, tellInstalled, tellReplaced, toInstalledJson } from "./token-install.ts";
 import { checkObtainFlags, obtainToken } from "./token-obtain.ts";
 import { showRevokePage } from "./token-page.ts";
 import { chooseScope, ownToken, scopeNames } from "./token-scope.ts";
@@ -57,6 +57,11 @@ export async function rotate(
   const request = { scopes, from, probe: flags.probe || isDoubtful, runtime: flags.runtime };
   const installed = await install(deps, jackin, request);
   if (!flags.json) tellInstalled(deps, installed, request);
+  // Somebody else was quicker.
+  tellReplaced(
+    deps,
+    installed.replaced.filter((reference) => reference !== old.reference),
+  );
   try {
     const agents = await bringAlong(deps, jackin, old, flags);
     const retired = await retireOld(deps, jackin, old, installed, { scope, stay, agents, flags });

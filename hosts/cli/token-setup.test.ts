@@ -48,8 +48,13 @@ describe("setup on a terminal", () => {
     );
     // What was chosen is the usual place from now on.
     await jackin("config auth setup-token", { ...onTerminal("vault", "x#y"), tokens });
-    const { stdout } = await jackin("config auth setup-token --role r --paste", { input: token });
-    expect(stdout).toContain("vault://3");
+    const { stdout, stderr } = await jackin("config auth setup-token --role r --paste", {
+      input: token,
+    });
+    expect([stdout, stderr]).toEqual([
+      expect.stringContaining("vault://3"),
+      expect.stringMatching(/\n→ jackin load --role r\n$/),
+    ]);
     expect(await config()).toContain("[roles.r.claude]");
   });
 

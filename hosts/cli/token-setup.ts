@@ -7,7 +7,7 @@ import {
 } from "../../core/index.ts";
 import type { Jackin, TokenScope } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
-import { install, tellInstalled, toInstalledJson } from "./token-install.ts";
+import { install, tellInstalled, tellReplaced, toInstalledJson } from "./token-install.ts";
 import { checkObtainFlags, obtainToken } from "./token-obtain.ts";
 import type { ObtainFlags } from "./token-obtain.ts";
 import { chooseScope, launchToken, scopeNames, tokenOf } from "./token-scope.ts";
@@ -57,18 +57,13 @@ export async function tokenSetup(
   const installed = await install(deps, jackin, request);
   if (flags.json) return deps.json(toInstalledJson(installed, request));
   tellInstalled(deps, installed, request);
-  deps.notices(
-    installed.replaced.map((reference) => ({
-      level: "info",
-      text: `${reference} is not used here any more; agents that run with it keep it, and it stays good until it is revoked`,
-      next: `jackin config auth revoke-token --reference '${reference}'   takes it away`,
-    })),
-  );
+  tellReplaced(deps, installed.replaced);
   deps.err(
     "A token lasts a year, cannot be renewed, is good for model calls only, and is revoked by hand.",
   );
-  const [{ workspace } = {}] = scopes;
-  deps.err(`→ jackin load${workspace === undefined ? "" : ` ${workspace}`}`);
+  const [{ workspace, role } = {}] = scopes;
+  const load = ["jackin load", workspace ?? [], role === undefined ? [] : `--role ${role}`];
+  deps.err(`→ ${load.flat().join(" ")}`);
 }
 
 /** One that is there may be in use: that is told, and asked. */
