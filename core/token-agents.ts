@@ -93,14 +93,19 @@ export async function restartAgent(
       message: `${instance} answers one prompt, and ends by itself.`,
     });
   const { workspace, workdir, role, runtime, image } = found;
-  const args = await continuation(machine, homeOf(machine, instance), workdir);
+  let args = await continuation(machine, homeOf(machine, instance), workdir);
   const target = workspace ?? workdir;
   const request = { target, role, runtime, image, mode, instance, args };
   // What can be told before is told while it runs.
   await planLaunch((await config()).config, request, plugins, machine.host);
   await eject(instance, call);
   try {
-    await load(request, call);
+    await load(request, call).catch(async (thrown: unknown) => {
+      // What was spoken without a screen is no conversation to Claude Code 2.1.330.
+      if (!toJackinError(thrown).message.includes("No conversation found")) throw thrown;
+      args = [];
+      await load({ ...request, args }, call);
+    });
   } catch (thrown) {
     const { code, message, hint } = toJackinError(thrown);
     const flags = Object.entries({ role, runtime, auth: mode }).flatMap(([flag, value]) =>

@@ -266,6 +266,14 @@ describe("replacing a token under running agents", () => {
     world.host.disk.set(`${projects}/-w-app/1.jsonl`, "");
     await tokens.restart("my-app");
     expect(world.runtime.starts.at(-1)!.args).toEqual(["--continue"]);
+    // Spoken without a screen only.
+    world.before.start = () => {
+      delete world.before.start;
+      const message = "It ended at once:\nNo conversation found to continue";
+      throw new JackinError({ code: "plugin-failed", message });
+    };
+    await tokens.restart("my-app");
+    expect(world.runtime.starts.at(-1)!.args).toEqual([]);
     await world.jackin.exile();
     await expect(tokens.restart("my-app")).rejects.toMatchObject({ code: "conflict" });
   });
