@@ -74,6 +74,10 @@ function usersOf({ scopes, agents }: TokenStatus): string {
 export function tokenLines(deps: CommandDeps, token: TokenStatus, now: number): string[] {
   const { reference, entry, banner } = token;
   const until = entry?.expiresAt;
+  const isUsed = token.scopes.length > 0 || token.agents.length > 0;
+  const next = isUsed
+    ? banner?.next
+    : `jackin config auth revoke-token --reference '${reference}'   takes it away`;
   const validity =
     until === undefined ? "valid until nobody knows when" : `until about ${day(until)}`;
   const text = [
@@ -85,7 +89,7 @@ export function tokenLines(deps: CommandDeps, token: TokenStatus, now: number): 
   const health: Health = {
     state: banner?.level === "urgent" ? "bad" : banner ? "warning" : "good",
     text: text.filter((part) => part !== undefined).join(", "),
-    ...(banner?.next !== undefined && { next: banner.next }),
+    ...(next !== undefined && { next }),
     ...(entry?.account !== undefined && { account: entry.account }),
     ...(until !== undefined && { expiresAt: until }),
   };

@@ -187,6 +187,20 @@ describe("auth status", () => {
     expect(json.tokens).toMatchObject([{ reference: "vault://1", agents: ["web"] }]);
   });
 
+  it("says how one goes that nobody uses", async () => {
+    await jackin("workspace claude-token setup web --paste --store vault --yes", {
+      input: tokenNamed("b"),
+    });
+    await jackin("workspace claude-token setup two --paste --store vault --yes", {
+      input: tokenNamed("c"),
+    });
+    const { stdout } = await jackin("auth status");
+    expect(stdout).toMatch(/^✓ token vault:\/\/1: .*, not in use\n/m);
+    expect(stdout.match(/→ jackin config auth revoke-token --reference '.*'/g)).toEqual([
+      "→ jackin config auth revoke-token --reference 'vault://1'",
+    ]);
+  });
+
   it("is red in the last days of one, and 3 when it has expired", async () => {
     operator.clock.time = now + 362 * 86_400_000;
     const { stdout, code } = await jackin("auth status", { env: {}, terminal: ["stdout"] });
