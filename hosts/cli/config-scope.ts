@@ -1,5 +1,5 @@
 import type { Config, Jackin, NamedScope, Scope } from "../../core/index.ts";
-import { didYouMean, JackinError, scopesOf } from "../../core/index.ts";
+import { didYouMean, JackinError, namePattern, scopesOf } from "../../core/index.ts";
 import { formatKey } from "../node/toml-format.ts";
 
 /** Which scope a command is about; neither is the global one. */
@@ -25,7 +25,10 @@ export function checkWorkspace(config: Config, name: string): void {
   throw new JackinError({
     code: "not-found",
     message: `There is no workspace "${name}" in the configuration.${didYouMean(name, known)}`,
-    hint: `jackin workspace list${known.length === 0 ? "" : `   (${known.join(", ")})`}\njackin workspace create ${name}`,
+    hint: [
+      `jackin workspace list${known.length === 0 ? "" : `   (${known.join(", ")})`}`,
+      ...(namePattern.test(name) ? [`jackin workspace create ${name}`] : []),
+    ].join("\n"),
   });
 }
 

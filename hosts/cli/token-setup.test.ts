@@ -216,6 +216,13 @@ describe("setup without a terminal", () => {
     expect(await config()).toBe(file);
   });
 
+  it("proposes no workspace that cannot be", async () => {
+    const setupOf = (name: string) =>
+      jackin(`workspace claude-token setup ${name} --paste --store vault`, { input: token });
+    expect((await setupOf("new")).stderr).toContain("→ jackin workspace create new\n");
+    expect((await setupOf("../x")).stderr).toMatch(/"\.\.\/x".*\n→ jackin workspace list.*\n$/);
+  });
+
   it("does not read a token from a terminal that would show it", async () => {
     const outcome = await jackin(`${setup} --paste --store vault`, { terminal: ["stdin"] });
     expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining("pipe it in") });
