@@ -15,7 +15,7 @@ import { readTokenEntry } from "./token-ledger.ts";
 import { tokenOf, toReference } from "./token-use.ts";
 import type { Brought, RestartOptions, TokenParts } from "./tokens.ts";
 
-/** Gives those that hold the token of `reference`, and would be launched with another now, that other one. The caller holds the lock of instances. */
+/** Gives the token of `reference` to those that would be launched with it now and hold another. The caller holds the lock of instances. */
 export async function bringAlong(
   machine: Machine,
   live: readonly InstanceStatus[],
@@ -27,8 +27,8 @@ export async function bringAlong(
   const isMoved = await Promise.all(
     live.map(async ({ instance, token, workspace, role }) => {
       const wanted = tokenOf(config, { workspace, role });
-      if (token !== reference || !wanted) return false;
-      if (toReference(wanted.value) !== reference) return true;
+      if (token === undefined || !wanted || toReference(wanted.value) !== reference) return false;
+      if (token !== reference) return true;
       // Another value in the same place.
       const { access, token: given = access } = (await readLedger(machine.store, instance)) ?? {};
       return noted !== undefined && given !== undefined && given !== noted;

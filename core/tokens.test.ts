@@ -236,7 +236,7 @@ describe("replacing a token under running agents", () => {
     await world.jackin.load({ target: "site" });
     const { reference, replaced } = await withToken([app], world, tokenTwo);
     expect(replaced).toEqual([old]);
-    const brought = await tokens.bringAlong(old);
+    const brought = await tokens.bringAlong(reference);
     // The other workspace still names the old one.
     expect(brought).toMatchObject([
       { instance: "my-app", outcome: deliver === "file" ? "switched" : "restart" },
@@ -255,6 +255,18 @@ describe("replacing a token under running agents", () => {
       ["my-app", reference],
       ["site", old],
     ]);
+  });
+
+  it("finds those that an earlier rotation has left behind", async () => {
+    const { world, tokens } = await withToken([app, { workspace: "site" }]);
+    for (const target of ["my-app", "site"]) await world.jackin.load({ target });
+    await withToken([app], world, tokenTwo);
+    const { reference } = await withToken([app], world, tokenOne);
+    expect(await tokens.bringAlong(reference)).toMatchObject([
+      { instance: "my-app", outcome: "restart" },
+    ]);
+    await tokens.restart("my-app");
+    expect(await tokens.bringAlong(reference)).toEqual([]);
   });
 
   it("restarts in the conversation that there is, and only what runs", async () => {
@@ -328,7 +340,7 @@ describe("replacing a token under running agents", () => {
   });
 
   it("names one that is just starting with the old one", async () => {
-    const { world, tokens, reference: old } = await withToken();
+    const { world, tokens } = await withToken();
     const begun = Promise.withResolvers<void>();
     const end = Promise.withResolvers<void>();
     world.before.start = () => (begun.resolve(), end.promise);
@@ -336,25 +348,25 @@ describe("replacing a token under running agents", () => {
     await begun.promise;
     delete world.before.start;
     expect((await tokens.list())[0]).toMatchObject({ agents: ["my-app"] });
-    await withToken([app], world, tokenTwo);
-    expect(await tokens.bringAlong(old)).toEqual([
+    const { reference } = await withToken([app], world, tokenTwo);
+    expect(await tokens.bringAlong(reference)).toEqual([
       { instance: "my-app", outcome: "failed", text: "it is just starting with the old one" },
     ]);
     end.resolve();
     await loaded;
-    expect(await tokens.bringAlong(old)).toMatchObject([{ outcome: "restart" }]);
+    expect(await tokens.bringAlong(reference)).toMatchObject([{ outcome: "restart" }]);
   });
 
   it("leaves one that answers a single prompt to its end", async () => {
-    const { world, tokens, reference: old } = await withToken();
+    const { world, tokens } = await withToken();
     const begun = Promise.withResolvers<void>();
     const end = Promise.withResolvers<void>();
     world.before.status = () => (begun.resolve(), end.promise);
     const printed = world.jackin.print({ target: "my-app" }, { capture: true });
     await begun.promise;
     delete world.before.status;
-    await withToken([app], world, tokenTwo);
-    expect(await tokens.bringAlong(old)).toEqual([
+    const { reference } = await withToken([app], world, tokenTwo);
+    expect(await tokens.bringAlong(reference)).toEqual([
       {
         instance: "my-app",
         outcome: "failed",

@@ -36,7 +36,7 @@ export interface Tokens {
   ofLaunch(request: LaunchRequest, call?: CallOptions): Promise<TokenStatus | undefined>;
   /** The token of one scope, looked at from all sides. `probe` has it answer one real turn. Throws `token-missing` when the scope has none. */
   examine(scope: TokenScope, call?: ProbeOptions): Promise<TokenReport>;
-  /** Gives running agents of this token the one that their launch would take now. */
+  /** Gives this token to running agents whose launch would take it now, and who hold another or a former value of it. */
   bringAlong(reference: string, call?: CallOptions): Promise<readonly Brought[]>;
   /**
    * Stops an agent and starts it again, in the same conversation where there is one. When it throws after it has stopped it, the

@@ -1,6 +1,6 @@
 /** What becomes of running agents when their token changes. */
 import { toJackinError } from "../../core/index.ts";
-import type { Brought, Jackin, TokenStatus } from "../../core/index.ts";
+import type { Brought, Installed, Jackin } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { harmless } from "./show.ts";
 
@@ -8,7 +8,7 @@ import { harmless } from "./show.ts";
 export async function bringAlong(
   deps: CommandDeps,
   jackin: Jackin,
-  { reference }: TokenStatus,
+  { entry: { reference } }: Installed,
   { restart }: { readonly restart?: boolean | undefined },
 ): Promise<readonly Brought[]> {
   const { signal } = deps;

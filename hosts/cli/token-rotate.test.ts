@@ -147,7 +147,7 @@ describe("rotate", () => {
     expect(left.code).toBe(3);
     vault.held.set("vault://9", tokenNamed("nine"));
     const skipped = await jackin(
-      `${rotate} --all --verify-revoked --reuse vault://9`,
+      `${rotate} --all --verify-revoked --no-restart --reuse vault://9`,
       onTerminal("skip"),
     );
     expect([skipped.code, vault.held.has("vault://3")]).toEqual([3, true]);

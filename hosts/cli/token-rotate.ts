@@ -63,7 +63,7 @@ export async function rotate(
     installed.replaced.filter((reference) => reference !== old.reference),
   );
   try {
-    const agents = await bringAlong(deps, jackin, old, flags);
+    const agents = await bringAlong(deps, jackin, installed, flags);
     const retired = await retireOld(deps, jackin, old, installed, { scope, stay, agents, flags });
     if (flags.json) deps.json({ ...toInstalledJson(installed, request), agents, retired });
   } catch (error) {

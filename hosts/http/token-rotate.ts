@@ -44,7 +44,7 @@ export async function replaceUnderAgents(
     });
   let agents: Done["agents"];
   try {
-    agents = [...(await tokens.bringAlong(reference, call))];
+    agents = [...(await tokens.bringAlong(entry.reference, call))];
     const retired = replaced.includes(reference) && (await tokens.retire(reference, call));
     return { agents, notices: told, ...(retired && { retired: { reference, ...retired } }) };
   } catch (thrown) {
