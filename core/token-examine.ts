@@ -39,7 +39,7 @@ export async function examineToken(
   checkScope(config, scope);
   const scopes = scopesOf(config, scope);
   const question = findToken(scopes);
-  if (!question.wanted) throw tokenMissing(question, scope.workspace);
+  if (!question.wanted) throw tokenMissing(question, scope.workspace, "there is none to look at");
   const { value: named, scope: by } = question.wanted;
   const reference = toReference(named);
   const tokens = await listTokens(machine, config, instances);

@@ -388,6 +388,19 @@ describe("reusing one that is stored already", () => {
     expect(entry).not.toHaveProperty("expiresAt");
   });
 
+  it.each([
+    ["pasted once more", { value: createSecret(tokenOne), place: "vault" }],
+    ["stored elsewhere too", { reference: "vault://copy" }],
+  ])("knows how old it is, %s", async (_, from) => {
+    const world = createTokenWorld(config);
+    world.vault.set("vault://copy", tokenOne);
+    const first = await world.jackin.tokens.install(request);
+    world.host.clock.time += 10 * day;
+    const { entry } = await world.jackin.tokens.install({ scopes: [{}], from });
+    expect(entry.reference).not.toBe(first.entry.reference);
+    expect(entry.expiresAt).toBe(first.entry.expiresAt);
+  });
+
   it("keeps what is known of it, and adds the scope", async () => {
     const world = createTokenWorld(config);
     const first = await world.jackin.tokens.install(request);

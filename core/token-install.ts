@@ -8,7 +8,12 @@ import type { Machine } from "./machine.ts";
 import type { Secret } from "./secret.ts";
 import { scopeName, tokenCommand, tokenLifetime } from "./token-expiry.ts";
 import type { TokenEntry, TokenScope } from "./token-ledger.ts";
-import { forgetTokenEntry, readTokenEntry, writeTokenEntry } from "./token-ledger.ts";
+import {
+  forgetTokenEntry,
+  readTokenEntries,
+  readTokenEntry,
+  writeTokenEntry,
+} from "./token-ledger.ts";
 import { notePending, sweepPending } from "./token-pending.ts";
 import { proveToken } from "./token-proof.ts";
 import { readBack, rememberPlace, settleReference, storeToken } from "./token-store.ts";
@@ -147,7 +152,7 @@ export async function installToken(
     throw new JackinError({
       code: "login-unusable",
       message: `The proof of the token failed for ${scopeName(scope)}: ${proof.text}`,
-      hint: "Is it whole, and does nothing outrank it? jackin auth explain",
+      hint: `Is it whole, and does nothing outrank it? ${["jackin auth explain", scope.workspace].join(" ").trim()}`,
     });
   }
 
@@ -156,7 +161,9 @@ export async function installToken(
     const print = await fingerprint(toToken(value.reveal()).value);
     const known = await readTokenEntry(store, reference);
     const same = known?.fingerprint === print ? known : undefined;
-    const createdAt = "value" in from ? now : same?.createdAt;
+    // One that was made before, and is put somewhere else now, is not younger for that.
+    const before = (await readTokenEntries(store)).find((one) => one.fingerprint === print);
+    const createdAt = before?.createdAt ?? ("value" in from ? now : undefined);
     const entry: TokenEntry = {
       reference,
       fingerprint: print,
@@ -169,7 +176,7 @@ export async function installToken(
       provenAt: now,
       provenBy: request.probe ? "turn" : "status",
       ...(createdAt !== undefined && { createdAt, expiresAt: createdAt + tokenLifetime }),
-      ...(same?.account !== undefined && { account: same.account }),
+      ...(before?.account !== undefined && { account: before.account }),
     };
     undo.add("what jackin had noted of it", async () => {
       await refuseIfNamed(reference);

@@ -219,7 +219,10 @@ describe("examining", () => {
     const { checks } = await tokens.examine({ workspace: "site" });
     expect(checks[0]!.text).toContain("named by global");
     world.config = config;
-    await expect(tokens.examine(app)).rejects.toMatchObject({ code: "token-missing" });
+    await expect(tokens.examine(app)).rejects.toMatchObject({
+      code: "token-missing",
+      message: expect.stringContaining("there is none to look at"),
+    });
     world.config = { claude: { oauth_token_source: "vault://none" } };
     const [value] = (await tokens.examine({})).checks;
     expect(value).toMatchObject({ state: "bad", text: "vault://none is not there" });

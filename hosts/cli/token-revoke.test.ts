@@ -131,6 +131,14 @@ describe("revoke", () => {
     });
     expect(vault.held.size).toBe(1);
   });
+
+  it("says that it knows none by a mistyped reference", async () => {
+    const outcome = await jackin("config auth revoke-token --reference vault://11 --yes");
+    expect(outcome).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('knows no token vault://11. Did you mean "vault://1"?'),
+    });
+  });
 });
 
 describe("doctor", () => {

@@ -1,4 +1,10 @@
-import { cancelled, JackinError, toJackinError, tokenCommand } from "../../core/index.ts";
+import {
+  cancelled,
+  didYouMean,
+  JackinError,
+  toJackinError,
+  tokenCommand,
+} from "../../core/index.ts";
 import type { Jackin, Notice, TokenScope, TokenStatus } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { modeChoices, modesOf, presentName } from "./config-auth.ts";
@@ -86,18 +92,26 @@ async function revokeOld(
   reference: string,
   flags: RevokeFlags,
 ): Promise<void> {
-  const known = (await jackin.tokens.list({ signal: deps.signal })).find(
-    (token) => token.reference === reference,
-  );
-  const used = known?.scopes ?? [];
-  if (used.length > 0)
+  const tokens = await jackin.tokens.list({ signal: deps.signal });
+  const known = tokens.find((token) => token.reference === reference);
+  if (!known)
+    throw new JackinError({
+      code: "not-found",
+      message: `jackin knows no token ${reference}.${didYouMean(
+        reference,
+        tokens.map((token) => token.reference),
+      )}`,
+      hint: "jackin auth status   shows those that it knows",
+    });
+  const [used] = known.scopes;
+  if (used)
     throw new JackinError({
       code: "conflict",
-      message: `${reference} is the token of ${scopeNames(used)}.`,
-      hint: tokenCommand("revoke", used[0]!),
+      message: `${reference} is the token of ${scopeNames(known.scopes)}.`,
+      hint: tokenCommand("revoke", used),
     });
   const isRetired = await retire(deps, jackin, reference);
-  await showRevokePage(deps, jackin, known ?? { reference, scopes: [], agents: [] });
+  await showRevokePage(deps, jackin, known);
   if (flags.json)
     deps.json({ scopes: [], references: [reference], retired: isRetired ? [reference] : [] });
 }
