@@ -8,7 +8,7 @@ import type { Draft } from "./config-draft.ts";
 import { checkConfig } from "./config-file.ts";
 import { readSources, toDocument } from "./config-layout.ts";
 import type { ConfigSource, ConfigSources } from "./config-layout.ts";
-import { removeLeftovers, resolveTarget, writeSource } from "./config-write.ts";
+import { resolveTarget, writeSource } from "./config-write.ts";
 
 export interface EditOptions {
   /** Of `config.toml`, whether it is there or not. */
@@ -105,7 +105,6 @@ async function change<T>(
     const outcome = decide(sources);
     const changed = changes(sources, outcome.sources);
     if (changed.length === 0) return { ...outcome.answer, written: [] };
-    await removeLeftovers(path);
     const isUnchanged = async () => isDeepStrictEqual(await readSources(files, path), sources);
     if (!(await writeAll(files, changed, isUnchanged))) continue;
     const { writeJsonSchema } = await import("./config-schema.ts");

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { open, readdir, readlink, stat, unlink } from "node:fs/promises";
+import { open, readlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { JackinError } from "../../core/index.ts";
 import type { HostFiles } from "../../core/index.ts";
@@ -46,21 +46,6 @@ export async function resolveTarget(files: HostFiles, path: string): Promise<str
   }
   const folder = await files.resolve(dirname(path));
   return folder === undefined ? path : join(folder, basename(path));
-}
-
-/** ms; a write takes far less */
-const leftoverAge = 60_000;
-
-/** What a command that was killed while it wrote has left beside the file. Called by the holder of the lock. */
-export async function removeLeftovers(path: string): Promise<void> {
-  const folder = dirname(path);
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (!/^\.jackin-[0-9a-f-]{36}\.tmp$/.test(name)) continue;
-    const file = join(folder, name);
-    // The folder may be that of other state too, which is written without this lock.
-    const changedAt = (await stat(file).catch(() => undefined))?.mtimeMs ?? Infinity;
-    if (changedAt < Date.now() - leftoverAge) await unlink(file).catch(() => {});
-  }
 }
 
 /** Best effort: the file is in place, and not every file system can do this. */

@@ -8,6 +8,8 @@ import {
   readFile,
   rm,
   stat,
+  symlink,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -117,6 +119,20 @@ describe("without permission", () => {
       });
     },
   );
+});
+
+describe("a write", () => {
+  it("clears what a killed one has left in the folder, once it is old, and nothing else", async () => {
+    const leftover = (number: number) => `.jackin-00000000-0000-4000-8000-00000000000${number}.tmp`;
+    const [old, young, link, other] = [leftover(0), leftover(1), leftover(2), ".jackin-mine.tmp"];
+    const elsewhere = join(folder, "elsewhere");
+    for (const name of [old, young, other, "elsewhere"])
+      await writeFile(join(folder, name), "canary");
+    await symlink(elsewhere, join(folder, link));
+    for (const name of [old, other, "elsewhere"]) await utimes(join(folder, name), 1, 1);
+    await createFiles({ home: folder, state: folder }).write(join(folder, "new"), "x");
+    expect((await readdir(folder)).sort()).toEqual([young, link, other, "elsewhere", "new"].sort());
+  });
 });
 
 describe("on a full disk", () => {

@@ -118,6 +118,7 @@ const temporary = /^\.jackin-[0-9a-f-]{36}\.tmp$/;
 async function writeAtomically(path: string, content: string): Promise<void> {
   const folder = dirname(path);
   await makeFolders(folder);
+  await removeLeftovers(folder);
   const aside = join(folder, `.jackin-${randomUUID()}.tmp`);
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const file = await open(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
@@ -135,6 +136,19 @@ async function writeAtomically(path: string, content: string): Promise<void> {
     throw error;
   }
   await syncFolder(folder);
+}
+
+/** ms; a write takes far less */
+const leftoverAge = 60_000;
+
+/** What a process that was killed while it wrote has left in a folder. It may be a secret. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!temporary.test(name)) continue;
+    const file = join(folder, name);
+    const changedAt = (await lstat(file).catch(() => undefined))?.mtimeMs ?? Infinity;
+    if (changedAt < Date.now() - leftoverAge) await unlink(file).catch(() => {});
+  }
 }
 
 /** Not with `recursive`: where a folder that is there answers ENOENT (/proc), Node 24 tries for ever, and no signal reaches it. */
