@@ -91,6 +91,7 @@ describe("setup on a terminal", () => {
     expect([wide.code, narrow.code]).toEqual([130, 130]);
     for (const { stderr } of [wide, narrow]) expect(stderr.split("\n")).toContain(page);
     expect(wide.stderr).toContain("▄▄▄▄▄");
+    expect(wide.stderr.lastIndexOf("▄")).toBeLessThan(wide.stderr.indexOf(page));
     expect(narrow.stderr).not.toContain("▄");
   });
 

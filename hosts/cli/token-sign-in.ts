@@ -98,22 +98,26 @@ async function showPage(deps: CommandDeps, jackin: Jackin, url: string): Promise
       message: `An address of ${protocol} is none to sign in at.`,
     });
   const isOpened = (await jackin.host.browse?.(url)) ?? false;
+  // It is tall: what it is for, and the address, are still to be seen below it.
+  const isDrawn = !isOpened && (await showCode(deps, url));
   deps.err(
     isOpened
       ? "Your browser shows the page to sign in. If it does not, open:"
-      : "Open this page to sign in:",
+      : isDrawn
+        ? "Scan that with a telephone, or open this page to sign in:"
+        : "Open this page to sign in:",
   );
   deps.err(`\n${harmless(url)}\n`);
-  if (!isOpened) await showCode(deps, url);
 }
 
-/** For the telephone's camera, when there is no browser here; only where it fits. */
-async function showCode({ io, err }: CommandDeps, url: string): Promise<void> {
+/** For the telephone's camera, when there is no browser here; false where it does not fit. */
+async function showCode({ io, err }: CommandDeps, url: string): Promise<boolean> {
   const { renderUnicodeCompact } = await import("uqr");
   const lines = renderUnicodeCompact(url, { border: 2 }).split("\n");
   const { columns, rows } = io.stderr;
-  if (lines[0]!.length >= (columns ?? 80) || lines.length >= (rows ?? Infinity)) return;
+  if (lines[0]!.length >= (columns ?? 80) || lines.length >= (rows ?? Infinity)) return false;
   // Dark on light whatever the terminal's own colours are.
   const paint = (line: string) => (hasColor(io, "stderr") ? `\u001b[97;40m${line}\u001b[0m` : line);
   err(`${lines.map(paint).join("\n")}\n`);
+  return true;
 }
