@@ -141,6 +141,17 @@ describe("revoke", () => {
   });
 });
 
+describe("removing a workspace", () => {
+  it("says how the token goes that nobody uses any more", async () => {
+    const first = await jackin("workspace remove web --yes");
+    expect(first).toMatchObject({ code: 0, stderr: "" });
+    const last = await jackin("workspace remove two --yes");
+    const next = /→ jackin (config auth revoke-token --reference) '(\S+)'/.exec(last.stderr)!;
+    expect(await jackin(`${next[1]} ${next[2]}`)).toMatchObject({ code: 0 });
+    expect(vault.held.size).toBe(0);
+  });
+});
+
 describe("doctor", () => {
   it("shows each check with its mark, and what helps", async () => {
     const { code, stdout } = await jackin("workspace claude-token doctor web --probe");

@@ -81,7 +81,7 @@ export async function tokenRevoke(
   if (flags.json) deps.json({ scopes: token.scopes, mode, references, retired, agents, fate });
 }
 
-function stillStored(reference: string): Notice {
+export function stillStored(reference: string): Notice {
   const next = `jackin config auth revoke-token --reference '${reference}'   takes it out of its store`;
   return { level: "warning", text: `${reference} is not used any more, and still stored`, next };
 }

@@ -38,6 +38,7 @@ export async function workspaceRemove(
     if (!(await deps.prompts.confirm(`Remove workspace ${name} from the configuration?`)))
       throw cancelled();
   }
+  const tokens = await jackin.tokens.list({ signal: deps.signal });
   const { result } = await changeConfig(deps, (draft) => {
     checkWorkspace(draft.config, name);
     const file = draft.fileOf(["workspaces", name]);
@@ -45,4 +46,11 @@ export async function workspaceRemove(
     return file;
   });
   deps.out(`Removed workspace ${name} from ${result}`);
+  const left = tokens.filter(
+    ({ entry, scopes }) =>
+      entry?.isOurs && scopes.length > 0 && scopes.every(({ workspace }) => workspace === name),
+  );
+  if (left.length === 0) return;
+  const { stillStored } = await import("./token-revoke.ts");
+  deps.notices(left.map(({ reference }) => stillStored(reference)));
 }
