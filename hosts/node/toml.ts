@@ -73,6 +73,8 @@ export function splitBom(source: string): { mark: string; text: string } {
 /** The values of a text without byte order mark. */
 export function parseData(text: string, path: string): TomlTable {
   if (text.length > maxLength) throw notConfiguration(path, "larger than 1 MB");
+  // smol-toml (1.9) takes one away too, and the parser for edits does not.
+  if (text.startsWith(bom)) throw notConfiguration(path, "it begins with two byte order marks");
   let data: TomlTable;
   try {
     data = parse(text, { maxDepth });
