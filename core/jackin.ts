@@ -125,7 +125,8 @@ export function createJackin(options: JackinOptions): Jackin {
     plugins,
     config,
     editConfig: options.editConfig,
-    status,
+    // What a status says beside that is told of tokens themselves.
+    status: (call) => roster(context(call)),
     eject,
     load,
     context,

@@ -19,18 +19,28 @@ const wellKnownSchemes =
  */
 export function classify(value: EnvValue, schemes: ReadonlySet<string>): Classified {
   if (typeof value !== "string") return { kind: "literal", value: value.value };
-  const variable = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})$/.exec(value);
-  const text = variable ? `env://${variable[1] ?? variable[2]}` : value;
-  const scheme = schemeOf(text);
-  if (scheme === undefined) return { kind: "literal", value: text };
-  if (schemes.has(scheme))
-    return { kind: "reference", scheme, reference: scheme + text.slice(scheme.length) };
-  if (!wellKnownSchemes.includes(scheme)) return { kind: "literal", value: text };
+  const found = parseReference(value);
+  if (!found) return { kind: "literal", value };
+  const { scheme } = found;
+  if (schemes.has(scheme)) return { kind: "reference", ...found };
+  if (!wellKnownSchemes.includes(scheme)) return { kind: "literal", value };
   throw new JackinError({
     code: "plugin-missing",
     message: `${scheme}:// needs a secret plugin that is not installed.`,
     hint: `Add the plugin for ${scheme}:// under [plugins] (by convention: jackin-plugin-${scheme}), or write { value = "…" } if the text is meant as it stands.`,
   });
+}
+
+/** A reference in the form in which it is asked for, noted and compared; undefined for other text. Its scheme may be nobody's. */
+export function parseReference(
+  text: string,
+): { readonly scheme: string; readonly reference: string } | undefined {
+  const variable = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})$/.exec(text);
+  const written = variable ? `env://${variable[1] ?? variable[2]}` : text;
+  const scheme = schemeOf(written);
+  return scheme === undefined
+    ? undefined
+    : { scheme, reference: scheme + written.slice(scheme.length) };
 }
 
 /** The lower-case scheme of `scheme://…`, undefined for other text. */

@@ -76,13 +76,17 @@ export async function reserve(
 }
 
 /** Who decides what becomes of an instance holds this. */
-export async function lockInstances({
-  host,
-  signal,
-  progress,
-}: PluginContext): Promise<AsyncDisposable | undefined> {
+export function lockInstances(ctx: PluginContext): Promise<AsyncDisposable | undefined> {
+  return lockHome("instances", ctx);
+}
+
+/** A lock of this jackin home; says for whom it waits. */
+export async function lockHome(
+  name: string,
+  { host, signal, progress }: PluginContext,
+): Promise<AsyncDisposable | undefined> {
   const onWait = (owner: string) => progress(`waiting for ${owner}`);
-  return await host.lock?.("instances", { signal, onWait });
+  return await host.lock?.(name, { signal, onWait });
 }
 
 function freeName(base: string, taken: ReadonlySet<string>): string {

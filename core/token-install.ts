@@ -8,12 +8,7 @@ import type { Machine } from "./machine.ts";
 import type { Secret } from "./secret.ts";
 import { scopeName, tokenCommand, tokenLifetime } from "./token-expiry.ts";
 import type { TokenEntry, TokenScope } from "./token-ledger.ts";
-import {
-  forgetTokenEntry,
-  readTokenEntries,
-  readTokenEntry,
-  writeTokenEntry,
-} from "./token-ledger.ts";
+import { forgetTokenEntry, readTokenEntries, writeTokenEntry } from "./token-ledger.ts";
 import { notePending, sweepPending } from "./token-pending.ts";
 import { proveToken } from "./token-proof.ts";
 import { readBack, rememberPlace, settleReference, storeToken } from "./token-store.ts";
@@ -31,6 +26,7 @@ import {
 import type { TokenUse } from "./token-use.ts";
 import type { Installed, InstallRequest } from "./tokens.ts";
 import { createUndo } from "./undo.ts";
+import { lockHome } from "./reserve.ts";
 
 export interface InstallParts {
   readonly machine: Machine;
@@ -159,10 +155,11 @@ export async function installToken(
   async function note(reference: string, plugin: string, value: Secret): Promise<TokenEntry> {
     const now = host.clock.now();
     const print = await fingerprint(toToken(value.reveal()).value);
-    const known = await readTokenEntry(store, reference);
+    const entries = await readTokenEntries(store);
+    const known = entries.find((one) => one.reference === reference);
     const same = known?.fingerprint === print ? known : undefined;
     // One that was made before, and is put somewhere else now, is not younger for that.
-    const before = (await readTokenEntries(store)).find((one) => one.fingerprint === print);
+    const before = entries.find((one) => one.fingerprint === print);
     const createdAt = before?.createdAt ?? ("value" in from ? now : undefined);
     const entry: TokenEntry = {
       reference,
@@ -205,13 +202,8 @@ export async function installToken(
 }
 
 /** Who puts a token in place, or takes one away, holds this. */
-export async function lockTokens({
-  host,
-  signal,
-  progress,
-}: PluginContext): Promise<AsyncDisposable | undefined> {
-  const onWait = (owner: string) => progress(`waiting for ${owner}`);
-  return await host.lock?.("tokens", { signal, onWait });
+export function lockTokens(ctx: PluginContext): Promise<AsyncDisposable | undefined> {
+  return lockHome("tokens", ctx);
 }
 
 function noAnswer(): JackinError {

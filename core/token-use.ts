@@ -7,7 +7,7 @@ import { JackinError } from "./error.ts";
 import { checkRole } from "./launch.ts";
 import { didYouMean } from "./nearest.ts";
 import type { EnvValue } from "./reference.ts";
-import { schemeOf } from "./reference.ts";
+import { parseReference } from "./reference.ts";
 import type { Wanted } from "./environment.ts";
 import { scopesOf } from "./scope.ts";
 import { scopeName } from "./token-expiry.ts";
@@ -36,28 +36,28 @@ export function tokenUses(config: Config): readonly TokenUse[] {
 export function toReference(value: EnvValue): string {
   if (typeof value !== "string") return literal;
   if (value === "keychain") return keychainShorthand;
-  const variable = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})$/.exec(value);
-  if (variable) return `env://${variable[1] ?? variable[2]}`;
-  const scheme = schemeOf(value);
-  return scheme === undefined ? literal : scheme + value.slice(scheme.length);
+  return parseReference(value)?.reference ?? literal;
 }
 
 /** What makes `reference` the token of a scope, and its mode the one that uses it. */
 export function toUse(scope: TokenScope, reference: string): readonly ConfigChange[] {
-  const at = tableOf(scope);
-  return [
-    { path: [...at, "claude", "auth_forward"], value: "token" },
-    { path: [...at, "claude", "oauth_token_source"], value: reference },
-    { path: [...at, "claude", "oauth_token_env"] },
-    { path: [...at, "env", tokenVariable] },
-  ];
+  return toChanges(scope, "token", reference);
 }
 
 export function toRelease(scope: TokenScope, mode: string): readonly ConfigChange[] {
+  return toChanges(scope, mode, undefined);
+}
+
+/** A scope names its token in one place. */
+function toChanges(
+  scope: TokenScope,
+  mode: string,
+  reference: string | undefined,
+): readonly ConfigChange[] {
   const at = tableOf(scope);
   return [
     { path: [...at, "claude", "auth_forward"], value: mode },
-    { path: [...at, "claude", "oauth_token_source"] },
+    { path: [...at, "claude", "oauth_token_source"], value: reference },
     { path: [...at, "claude", "oauth_token_env"] },
     { path: [...at, "env", tokenVariable] },
   ];

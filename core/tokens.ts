@@ -196,12 +196,13 @@ export function createTokens(parts: TokenParts): Tokens {
   }
 
   async function ofLaunch(request: LaunchRequest, call?: CallOptions) {
-    const plan = await planLaunch((await parts.config()).config, request, plugins, host);
+    const { config } = await parts.config();
+    const plan = await planLaunch(config, request, plugins, host);
     const { wanted, of = {} } = plan.provider.needsToken
       ? findToken(plan.scopes)
       : { wanted: undefined };
     if (!wanted) return undefined;
-    const [{ config }, instances] = await look(call);
+    const { instances } = await parts.status(call);
     const reference = toReference(wanted.value);
     const tokens = await listTokens(machine, config, instances);
     const found = tokens.find((token) => names(token, of));
