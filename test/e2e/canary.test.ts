@@ -95,14 +95,17 @@ afterAll(async () => {
 
 const load = (...args: string[]) => operator.jackin(["load", ...args], { env: exported });
 const isAgent = (argv: string) => /^claude( |$)/.test(argv);
+/** It is the agent, or was started by it. */
+const isOfAgent = ({ lineage, byClaude }: Pick<Sighting, "lineage" | "byClaude">) =>
+  byClaude || lineage.some(isAgent);
 const isJackin = (argv: string) => argv.includes(operator.command.at(-1)!);
 /** Whoever has it besides those who may. */
 function unexpected(sightings: readonly Sighting[], allowed: readonly string[]): Sighting[] {
-  const mayHave = ({ canary, where, inContainer, lineage }: Sighting) =>
-    where === "environ" &&
-    (inContainer
-      ? allowed.includes(canary) && lineage.some(isAgent)
-      : canary === "shell" && lineage.some(isJackin));
+  const mayHave = (seen: Sighting) =>
+    seen.where === "environ" &&
+    (seen.inContainer
+      ? allowed.includes(seen.canary) && isOfAgent(seen)
+      : seen.canary === "shell" && seen.lineage.some(isJackin));
   return sightings.filter((seen) => !mayHave(seen));
 }
 
@@ -161,7 +164,7 @@ it.each([
     const { holders, pids } = await findInProcesses(container, canaries);
     const own = holders.filter((holder) => holder.inside === agent);
     expect.soft(own.map(({ canary }) => canary).sort()).toEqual(allowed);
-    expect.soft(holders.filter(({ lineage }) => !lineage.some(isAgent))).toEqual([]);
+    expect.soft(holders.filter((holder) => !isOfAgent(holder))).toEqual([]);
     expect(pids.length).toBeGreaterThan(own.length);
     expect.soft(await findInMemoryFolders(own[0]!.pid, canaries)).toEqual(inMemory);
     const screen = await inside(container, "tmux -S /jackin/run/tmux capture-pane -p -S -");

@@ -7,7 +7,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { docker } from "./operator.ts";
-import { lineageFrom, readProc, statusOf } from "./proc.ts";
+import { isMarkedByClaude, lineageFrom, readProc, statusOf } from "./proc.ts";
 
 const run = promisify(execFile);
 
@@ -160,6 +160,8 @@ export interface Holder {
   readonly inside: number;
   /** Its arguments, those of its parent, and so on. */
   readonly lineage: readonly string[];
+  /** Claude Code started it, or what started it. */
+  readonly byClaude: boolean;
 }
 
 /** Which processes of the container have a canary in their environment, and the numbers of all its processes. */
@@ -175,8 +177,9 @@ export async function findInProcesses(
   const holders = pids.flatMap((pid) => {
     const lineage = lineageFrom(pid);
     const inside = statusOf(pid)?.numbers.at(-1) ?? 0;
-    const found = findIn(readProc(pid, "environ"), canaries);
-    return found.map((canary) => ({ canary, pid, inside, lineage }));
+    const environ = readProc(pid, "environ");
+    const byClaude = isMarkedByClaude(environ);
+    return findIn(environ, canaries).map((canary) => ({ canary, pid, inside, lineage, byClaude }));
   });
   return { holders, pids };
 }

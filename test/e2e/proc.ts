@@ -28,6 +28,11 @@ export function lineageFrom(pid: number): string[] {
   return status ? [argvOf(pid), ...lineageFrom(status.parent)] : [];
 }
 
+/** Claude Code (2.1.330) marks what it starts. A hook may outlive its `claude`, and a lineage that is read late is cut short. */
+export function isMarkedByClaude(environ: string): boolean {
+  return environ.split("\0").includes("CLAUDECODE=1");
+}
+
 function argvOf(pid: number): string {
   return showArgv(readProc(pid, "cmdline"));
 }

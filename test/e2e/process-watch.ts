@@ -11,6 +11,8 @@ export interface Sighting {
   readonly pid: number;
   /** Its arguments, those of its parent, and so on. */
   readonly lineage: readonly string[];
+  /** Claude Code started it, or what started it. */
+  readonly byClaude: boolean;
   readonly inContainer: boolean;
 }
 

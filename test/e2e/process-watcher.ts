@@ -5,7 +5,7 @@
 import { readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Canary } from "./canary.ts";
-import { lineageFrom, readProc, showArgv, statusOf } from "./proc.ts";
+import { isMarkedByClaude, lineageFrom, readProc, showArgv, statusOf } from "./proc.ts";
 import type { Sighting } from "./process-watch.ts";
 
 const worlds = statusOf(process.pid)!.numbers.length;
@@ -48,6 +48,7 @@ function look(pid: number, canaries: readonly Canary[]): void {
         where,
         pid,
         lineage: [showArgv(argv), ...lineageFrom(status.parent)],
+        byClaude: isMarkedByClaude(environ),
         inContainer: status.numbers.length > worlds,
       };
       process.stdout.write(`${JSON.stringify(sighting)}\n`);
