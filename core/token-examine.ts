@@ -105,9 +105,7 @@ export async function examineToken(
         ? { name, state: "good", text: found, isAsNoted }
         : { name, state: "warning", text: `${found}; it ${token.doubt}`, isAsNoted };
     } catch (error) {
-      const { code, message, hint } = toJackinError(error);
-      if (code === "cancelled") throw error;
-      return { name, state: "bad", text: message, ...(hint !== undefined && { next: hint }) };
+      return unmade(name, "bad", error);
     }
   }
 
@@ -118,10 +116,11 @@ export async function examineToken(
       ({ key, value: text }) => outranking.includes(key) && text !== "",
     );
     const said = set.map(({ key, scope: at }) => `${key} (${at})`);
-    const seen = scope.workspace === undefined ? [] : await seenInside(scope.workspace);
-    const all = [...new Set([...said, ...seen])];
+    const seen = await seenInside().catch((error: unknown) => unmade(name, "warning", error));
+    const [inside, unseen] = "state" in seen ? [[], seen] : [seen];
+    const all = [...new Set([...said, ...inside])];
     return all.length === 0
-      ? [{ name, state: "good", text: "nothing that jackin can see outranks it" }]
+      ? [unseen ?? { name, state: "good", text: "nothing that jackin can see outranks it" }]
       : [
           {
             name,
@@ -132,8 +131,9 @@ export async function examineToken(
         ];
   }
 
-  async function seenInside(workspace: string): Promise<readonly string[]> {
-    const request = { target: workspace, role: scope.role, mode: "token" };
+  async function seenInside(): Promise<readonly string[]> {
+    if (scope.workspace === undefined) return [];
+    const request = { target: scope.workspace, role: scope.role, mode: "token" };
     const found = await explainTarget(machine, request, instances, { config, plugins }, ctx);
     return found.flatMap(({ sources }) =>
       sources
@@ -161,11 +161,16 @@ export async function examineToken(
             next: tokenCommand("rotate", question.of ?? {}),
           };
     } catch (error) {
-      const { code, message, hint } = toJackinError(error);
-      if (code === "cancelled") throw error;
-      return { name, state: "warning", text: message, ...(hint !== undefined && { next: hint }) };
+      return unmade(name, "warning", error);
     }
   }
+}
+
+/** What kept something from being looked at; being cancelled keeps all. */
+function unmade(name: string, state: Check["state"], thrown: unknown): Check {
+  const { code, message, hint } = toJackinError(thrown);
+  if (code === "cancelled") throw thrown;
+  return { name, state, text: message, ...(hint !== undefined && { next: hint }) };
 }
 
 function age(

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createTokenWorld, day, tokenOne, tokenTwo } from "../test/doubles/token-world.ts";
 import { createSecret, JackinError } from "./index.ts";
 import type { Config, TokenScope } from "./index.ts";
@@ -204,6 +204,22 @@ describe("examining", () => {
     const { world, reference } = await withToken();
     change(world, reference);
     expect(await states(world, app)).toMatchObject(expected);
+  });
+
+  it("finds what it can when a running agent cannot be looked into", async () => {
+    const { world } = await withToken();
+    await world.jackin.load({ target: "my-app" });
+    const failing = async () => {
+      throw new JackinError({ code: "host-failed", message: "my-app is frozen" });
+    };
+    vi.spyOn(world.runtime, "surroundings").mockImplementation(failing);
+    const { checks } = await world.jackin.tokens.examine(app);
+    expect(checks).toMatchObject([
+      { name: "value", state: "good" },
+      { name: "age", state: "good" },
+      { name: "mode", state: "good" },
+      { name: "precedence", state: "warning", text: expect.stringContaining("my-app is frozen") },
+    ]);
   });
 
   it("finds one that the API refuses, and one that cannot be tried", async () => {

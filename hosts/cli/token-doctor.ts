@@ -31,7 +31,7 @@ export async function tokenDoctor(
     return deps.err("No token is known.\n→ jackin workspace claude-token setup");
   const now = jackin.host.clock.now();
   for (const report of reports) {
-    if (flags.all) deps.out(harmless(`${report.reference}: ${usersOf(report)}`));
+    deps.out(harmless(`${report.reference}: ${usersOf(report)}`));
     for (const check of report.checks)
       deps.out(healthLines(deps, check.name, check, check.text, now).join("\n"));
   }

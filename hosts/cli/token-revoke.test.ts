@@ -156,7 +156,7 @@ describe("doctor", () => {
   it("shows each check with its mark, and what helps", async () => {
     const { code, stdout } = await jackin("workspace claude-token doctor web --probe");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^✓ value: vault:\/\/1 is there, fingerprint [0-9a-f]{12}\n/);
+    expect(stdout).toMatch(/^✓ value: vault:\/\/1 is there, fingerprint [0-9a-f]{12}\n/m);
     expect(stdout).toContain("✓ turn: the API answers with it\n");
     operator.clock.time = now + 366 * 86_400_000;
     const late = await jackin("workspace claude-token doctor web");
@@ -164,6 +164,24 @@ describe("doctor", () => {
       3,
       expect.stringMatching(/✗ age: .*\n {4}→ jackin workspace claude-token rotate web\n/),
     ]);
+  });
+
+  it("says who uses it, of whichever scope it is", async () => {
+    await jackin("load web --detach");
+    await operator.configure(
+      `${await config()}\n[roles.r.claude]\noauth_token_source = "vault://1"\n[claude]\nauth_forward = "token"\noauth_token_source = "vault://2"\n`,
+    );
+    for (const args of [
+      "workspace claude-token doctor web",
+      "workspace claude-token doctor two",
+      "config auth doctor-token --role r",
+    ])
+      expect((await jackin(args)).stdout).toMatch(
+        /^vault:\/\/1: used by role r, workspace web, workspace two; held by web\n✓ value: /,
+      );
+    vault.held.set("vault://2", tokenNamed("global"));
+    const { stdout } = await jackin("config auth doctor-token");
+    expect(stdout).toMatch(/^vault:\/\/2: used by global\n✓ value: vault:\/\/2 is there/);
   });
 
   it("is 3 when it cannot be had from its store; --json has all that was looked at", async () => {
