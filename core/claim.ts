@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { PluginContext } from "./contracts.ts";
 import type { Machine } from "./machine.ts";
 import type { KeeperStatus } from "./roster.ts";
+import { uncancelled } from "./uncancelled.ts";
 
 const claimSchema = v.object({
   process: v.string(),
@@ -39,7 +40,7 @@ export async function claimKeeping(
     return now?.process === process && now.since === since;
   };
   // Its end is not cancelled by what ended it.
-  const calm = { ...ctx, signal: new AbortController().signal };
+  const calm = uncancelled(ctx);
   return {
     async keeps(count) {
       if (await isOurs()) await store.setItem(key, { ...own, keeps: count });

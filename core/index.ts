@@ -96,6 +96,7 @@ export type {
   Tokens,
   TokenStatus,
 } from "./tokens.ts";
+export { uncancelled } from "./uncancelled.ts";
 export { within } from "./within.ts";
 export type { Limit } from "./within.ts";
 export { clause, toDate } from "./wording.ts";

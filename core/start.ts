@@ -13,6 +13,7 @@ import { reserve } from "./reserve.ts";
 import type { InstanceStatus } from "./roster.ts";
 import { toLabels, toStatus } from "./roster.ts";
 import type { Target } from "./target.ts";
+import { uncancelled } from "./uncancelled.ts";
 import { ownLoginNotices, surroundingsNotices } from "./surroundings-notices.ts";
 
 export interface LoadedConfig {
@@ -129,8 +130,7 @@ async function undo(
   const { instance, runtime } = record;
   if (await isTakenOver(machine, record)) return;
   // The launch may have failed because it was cancelled; its taking down is not.
-  const calm = { ...ctx, signal: new AbortController().signal };
-  await takeDown(machine, instance, runtime, calm).catch(() => undefined);
+  await takeDown(machine, instance, runtime, uncancelled(ctx)).catch(() => undefined);
   if (!fresh) return;
   // A folder without a record may hold a login of an earlier time.
   if (isNew) await host.files?.remove(homeOf(machine, instance)).catch(() => undefined);

@@ -25,6 +25,7 @@ import {
 } from "./token-use.ts";
 import type { TokenUse } from "./token-use.ts";
 import type { Installed, InstallRequest } from "./tokens.ts";
+import { uncancelled } from "./uncancelled.ts";
 import { createUndo } from "./undo.ts";
 import { lockHome } from "./reserve.ts";
 
@@ -95,7 +96,7 @@ export async function installToken(
       isLate = true;
       undo.add(`a token that may still come to ${place}`, () => Promise.reject(noAnswer()));
       const back = landing.then(
-        (late) => late.undo(calm(ctx)),
+        (late) => late.undo(uncancelled(ctx)),
         () => undefined,
       );
       void back.then(pending.done).catch(() => undefined);
@@ -108,7 +109,7 @@ export async function installToken(
     const { reference, plugin } = written;
     undo.add(`${reference} in its store`, async () => {
       await refuseIfNamed(reference);
-      await written.undo(calm(ctx));
+      await written.undo(uncancelled(ctx));
       await pending.done();
     });
     if (!written.isReplaced) await pending.stored(reference);
@@ -217,8 +218,4 @@ function noAnswer(): JackinError {
 function titleOf([first = {}, ...others]: readonly TokenScope[]): string {
   const more = others.length === 0 ? "" : ` and ${others.length} more`;
   return `Claude Code token, jackin (${scopeName(first)}${more})`;
-}
-
-function calm(ctx: PluginContext): PluginContext {
-  return { ...ctx, signal: new AbortController().signal };
 }

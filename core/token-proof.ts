@@ -11,6 +11,7 @@ import type { Machine } from "./machine.ts";
 import { forget, runtimeOf, takeDown } from "./machine.ts";
 import { startInstance } from "./start.ts";
 import type { TokenScope } from "./token-ledger.ts";
+import { uncancelled } from "./uncancelled.ts";
 import { within } from "./within.ts";
 
 export interface ProofRequest {
@@ -93,8 +94,7 @@ async function runOnce(
     );
     return { ...result, outranked, asFile: record.replaceable === true };
   } finally {
-    const calm = { ...ctx, signal: new AbortController().signal };
-    await takeDown(machine, instance, runtime, calm);
+    await takeDown(machine, instance, runtime, uncancelled(ctx));
     await forget(machine, instance);
   }
 }

@@ -10,6 +10,7 @@ import type { Secret } from "./secret.ts";
 import { tokenVariable } from "./token.ts";
 import type { TokenPlace } from "./tokens.ts";
 import { toReference } from "./token-use.ts";
+import { uncancelled } from "./uncancelled.ts";
 import { within } from "./within.ts";
 
 /** ms */
@@ -68,10 +69,9 @@ export async function storeToken(
         (late) => ({ late }),
         (failed: unknown) => ({ failed }),
       );
-      const end = await within(
-        { ...limit, limitMs: settling, signal: new AbortController().signal },
-        () => settled,
-      ).catch(() => undefined);
+      const end = await within(uncancelled({ ...limit, limitMs: settling }), () => settled).catch(
+        () => undefined,
+      );
       if (!end) onLate(landing);
       if (end && "late" in end) return end.late;
       throw end ? end.failed : error;

@@ -1,4 +1,10 @@
-import { clause, JackinError, throwIfAborted, withoutCredentials } from "../../core/index.ts";
+import {
+  clause,
+  JackinError,
+  throwIfAborted,
+  uncancelled,
+  withoutCredentials,
+} from "../../core/index.ts";
 import type { ExecResult, PluginContext } from "../../core/index.ts";
 import { name } from "./place.ts";
 import type { LoginPlace } from "./place.ts";
@@ -32,10 +38,14 @@ export async function askToSignOut(
   place: LoginPlace,
   ctx: PluginContext,
 ): Promise<string | undefined> {
-  const calm = { ...ctx, signal: new AbortController().signal };
   try {
     const options = { limitMs: signOutLimit };
-    const { code, stdout, stderr } = await claude(place, ["auth", "logout"], options, calm);
+    const { code, stdout, stderr } = await claude(
+      place,
+      ["auth", "logout"],
+      options,
+      uncancelled(ctx),
+    );
     // 2.1.330 ends with 0 too when it says that the revocation was not confirmed.
     if (code === 0 && /success/i.test(stdout)) return undefined;
     const said = `${stdout}\n${stderr}`.trim().split("\n").at(-1);

@@ -1,6 +1,12 @@
 /** Agents in containers, by the `docker` command: contexts, `DOCKER_HOST` and Podman's command work as they do for it. */
 import * as v from "valibot";
-import { detachedCode, JackinError, tellText, terminalReset } from "../../core/index.ts";
+import {
+  detachedCode,
+  JackinError,
+  tellText,
+  terminalReset,
+  uncancelled,
+} from "../../core/index.ts";
 import type { PluginContext, Runtime, RuntimeInstance } from "../../core/index.ts";
 import { inside, labels, lastScreen } from "./container.ts";
 import type { Engine } from "./engine.ts";
@@ -100,7 +106,7 @@ export function runtimeDocker(options: RuntimeDockerOptions = {}): Runtime {
         return { code, stdout };
       } catch (error) {
         // The end of the docker command is not the end of what it has started.
-        await removeContainer(name, withoutSignal(ctx));
+        await removeContainer(name, uncancelled(ctx));
         throw error;
       }
     },
@@ -177,8 +183,4 @@ async function endOf(instance: string, name: string, ctx: PluginContext): Promis
 async function hasSession(name: string, ctx: PluginContext): Promise<boolean> {
   const args = ["exec", name, "tmux", "-S", `${inside.run}/tmux`, "has-session", "-t", "agent"];
   return (await docker(ctx, args)).code === 0;
-}
-
-export function withoutSignal(ctx: PluginContext): PluginContext {
-  return { ...ctx, signal: new AbortController().signal };
 }

@@ -5,6 +5,7 @@ import {
   JackinError,
   settleLogin,
   throwIfAborted,
+  uncancelled,
 } from "../../core/index.ts";
 import type { ExecResult, PluginContext, Started, StartSpec } from "../../core/index.ts";
 import type { User } from "./container.ts";
@@ -41,7 +42,7 @@ export async function startContainer(
   throwIfAborted(ctx.signal);
 
   // Not cancellable: the daemon would go on with what a killed command has asked for. Cancelling is looked at after it.
-  const calm = { ...ctx, signal: new AbortController().signal };
+  const calm = uncancelled(ctx);
   let answered = false;
   // From its start on it goes by its id: after an eject another launch may have the name. Undefined: that name is not ours.
   let container: string | undefined = name;

@@ -9,6 +9,7 @@ import {
   tellText,
   throwIfAborted,
   toCredential,
+  uncancelled,
 } from "../../core/index.ts";
 import type { Notice, PluginContext, Runtime, StartSpec } from "../../core/index.ts";
 import { cleanEnvironment } from "./environment.ts";
@@ -71,7 +72,7 @@ export function runtimeLocal(): Runtime {
         const text = `${detachKey} leaves the agent running; jackin hardline ${spec.instance} comes back`;
         return { notices: [...notices, { level: "info", text }], surroundings };
       } catch (error) {
-        await stop(spec.instance, { ...ctx, signal: new AbortController().signal });
+        await stop(spec.instance, uncancelled(ctx));
         throw error;
       }
     },

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { JackinError } from "../../core/index.ts";
+import { JackinError, uncancelled } from "../../core/index.ts";
 import type { PluginContext, WriteRequest, Written } from "../../core/index.ts";
 import { findField, itemFailure, read, readItem } from "./item.ts";
 import type { Item } from "./item.ts";
@@ -80,7 +80,7 @@ async function clearAway(
 ): Promise<unknown> {
   const about = `op://${vault}`;
   // The operator may have given up: this goes on.
-  const free = { ...ctx, signal: new AbortController().signal };
+  const free = uncancelled(ctx);
   try {
     const args = ["item", "list", "--vault", vault, "--format", "json"];
     const reply = await op.run(args, free, { limitMs: limits.read, about });

@@ -1,4 +1,4 @@
-import { JackinError } from "../../core/index.ts";
+import { JackinError, uncancelled } from "../../core/index.ts";
 import type { PluginContext, Secret, Written } from "../../core/index.ts";
 import { findField, getItem, isCalled, itemFailure, readWholeItem } from "./item.ts";
 import type { WholeField, WholeItem } from "./item.ts";
@@ -65,9 +65,8 @@ export async function replaceValue(
   } catch (error) {
     if (op.isRefusal(error)) throw error;
     // The operator may have given up: this goes on.
-    const free = { ...ctx, signal: new AbortController().signal };
     try {
-      await takeBack(op, edit, free, limits.read);
+      await takeBack(op, edit, uncancelled(ctx), limits.read);
     } catch (cause) {
       if (!(cause instanceof JackinError)) throw cause;
       throw leaving(
