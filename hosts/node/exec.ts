@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
-import { execa } from "execa";
+import { onExit } from "signal-exit";
 import { cancelled, JackinError } from "../../core/index.ts";
 import type { ExecOptions, ExecResult, HostExec } from "../../core/index.ts";
 import { systemCode } from "./host-error.ts";
@@ -61,32 +63,31 @@ async function run(
   const giveKeysBack = inherit === "terminal" ? leaveKeysToChild() : undefined;
   const cancel = () => stop.abort(cancelled(options.signal?.reason));
   const timers: NodeJS.Timeout[] = [];
+  let forget: (() => void) | undefined;
   try {
     const child = started(command, () =>
-      execa(program, args, {
+      spawn(program, args, {
         env,
-        extendEnv: false,
-        reject: false,
-        stripFinalNewline: false,
-        // Output is gathered here: execa would put it, escaped, into the message of an error that nobody reads, which takes
-        // seconds for a few MiB and holds the process up meanwhile (9.6.1).
-        buffer: false,
-        cancelSignal: stop.signal,
-        forceKillAfterDelay: false,
         // Without input the child reads an empty stdin, never the operator's terminal.
-        ...(options.stdin !== undefined
-          ? { input: options.stdin }
-          : { stdin: inherit === "terminal" ? "inherit" : "ignore" }),
-        stdout: inherit ? "inherit" : "pipe",
-        stderr: inherit ? "inherit" : "pipe",
+        stdio: [
+          options.stdin !== undefined ? "pipe" : inherit === "terminal" ? "inherit" : "ignore",
+          inherit ? "inherit" : "pipe",
+          inherit ? "inherit" : "pipe",
+        ],
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         ...(options.ownSession && { detached: true }),
       }),
     );
+    const ended = toEnd(child);
+    // What is left to itself would go on asking, renewing or waiting for a terminal that is gone.
+    if (!options.ownSession) forget = onExit(() => void child.kill());
+    // A program may end, or close its input, before it has read it all.
+    child.stdin?.on("error", () => {}).end(options.stdin);
     options.signal?.addEventListener("abort", cancel);
     if (limitMs !== undefined)
       timers.push(setTimeout(() => stop.abort(tooSlow(command, limitMs)), limitMs));
     stop.signal.addEventListener("abort", () => {
+      child.kill();
       timers.push(setTimeout(() => child.pid && forceEnd(child.pid), patience));
     });
     const output = gather(child, maxBytes, () => {
@@ -96,26 +97,38 @@ async function run(
     const lines = options.onLine ? followLines([child.stdout, child.stderr], options.onLine) : [];
     // What the program left running may hold its output open for ever; what it wrote itself is here long before this.
     child.once("exit", () => timers.push(setTimeout(() => setImmediate(() => letGo(child)), 500)));
-    const result = await child;
+    const code = await ended.catch((error: unknown) => {
+      throw notStarted(command, error);
+    });
     await Promise.all(lines);
     stop.signal.throwIfAborted();
-    const code = result.exitCode ?? signalCode(result.signal);
-    if (code === undefined) throw failed(command, `cannot be started: ${startProblem(result)}`);
     return { code, stdout: output.stdout(), stderr: output.stderr() };
   } finally {
     options.signal?.removeEventListener("abort", cancel);
     for (const timer of timers) clearTimeout(timer);
+    forget?.();
     giveKeysBack?.();
   }
 }
 
-/** On Bun 1.4, execa 9.6.1 throws a TypeError where a program cannot be started. */
+/** Some reasons why a program cannot be started are thrown here, others are an event. */
 function started<T>(command: string, start: () => T): T {
   try {
     return start();
   } catch (error) {
-    throw failed(command, `cannot be started: ${startProblem(error)}`);
+    throw notStarted(command, error);
   }
+}
+
+/** Its exit code, once it has ended and its output is closed. A failure is one to start it. */
+function toEnd(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.on("error", (error) => {
+      // Later ones say that a signal could not be sent.
+      if (child.pid === undefined) reject(error);
+    });
+    child.once("close", (code, signal) => resolve(code ?? signalCode(signal)));
+  });
 }
 
 /** Not `child.kill`: on Deno 2 a second signal through it is not sent. The child was not seen to end, so the number is its own. */
@@ -193,12 +206,16 @@ function followLines(streams: readonly (Readable | null)[], onLine: (line: strin
 }
 
 /** As shells count: 128 and the signal's number. */
-function signalCode(signal: keyof typeof constants.signals | undefined): number | undefined {
-  return signal && 128 + constants.signals[signal];
+function signalCode(signal: NodeJS.Signals | null): number {
+  return 128 + (signal ? constants.signals[signal] : 0);
 }
 
-function startProblem(result: unknown): string {
-  switch (systemCode(result)) {
+function notStarted(command: string, error: unknown): JackinError {
+  return failed(command, `cannot be started: ${startProblem(systemCode(error))}`);
+}
+
+function startProblem(code: string | undefined): string {
+  switch (code) {
     case "ENOENT":
       return "the interpreter that its first line names is missing";
     case "E2BIG":
@@ -206,7 +223,7 @@ function startProblem(result: unknown): string {
     case undefined:
       return "the system gave no reason";
     default:
-      return `the system says ${systemCode(result)}`;
+      return `the system says ${code}`;
   }
 }
 
