@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { createTokenWorld, day, tokenOne } from "../test/doubles/token-world.ts";
 import type { Step } from "../test/doubles/token-world.ts";
 import { createSecret, fingerprint, JackinError } from "./index.ts";
-import type { Config, InstallRequest } from "./index.ts";
+import type { Config, InstallRequest, SecretResolver } from "./index.ts";
 
 const config: Config = {
   roles: { reviewer: {} },
@@ -87,6 +87,28 @@ describe("installing a new token", () => {
     expect(await world.jackin.tokens.places()).toMatchObject([{ place: "vault", isUsual: false }]);
     await world.jackin.tokens.install(request);
     expect(await world.jackin.tokens.places()).toMatchObject([{ place: "vault", isUsual: true }]);
+  });
+
+  it("offers the place that was used last first, and last what does not work", async () => {
+    const world = createTokenWorld(config);
+    const store = world.jackin.plugins.find(
+      ({ name }) => name === "secret-vault",
+    ) as SecretResolver;
+    const place = (name: string, error?: JackinError) => ({
+      place: `vault://${name}`,
+      text: name,
+      ...(error && { error }),
+    });
+    vi.spyOn(store, "places").mockImplementation(async () => [
+      place("sealed", problem("sealed")),
+      place("one"),
+      place("two"),
+    ]);
+    const order = async () => (await world.jackin.tokens.places()).map(({ text }) => text);
+    expect(await order()).toEqual(["one", "two", "sealed"]);
+    const from = { value: createSecret(tokenOne), place: "vault://two" };
+    await world.jackin.tokens.install({ ...request, from });
+    expect(await order()).toEqual(["two", "one", "sealed"]);
   });
 
   it.each([

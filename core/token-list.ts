@@ -41,8 +41,11 @@ export async function listTokens(
   return [...groups, ...unnamed].map(({ reference, scopes, agents }) => {
     const entry = entries.find((one) => one.reference === reference);
     const isUsed = scopes.length + agents.length > 0;
-    const scope: TokenScope = scopes[0] ?? entry?.scopes[0] ?? {};
-    const banner = entry && isUsed ? expiryBanner(entry, scope, host.clock.now()) : undefined;
+    const ending = entry && isUsed && expiryBanner(entry, scopes[0] ?? {}, host.clock.now());
+    // What a scope names by now is another one.
+    const again = agents.map(({ instance }) => `jackin eject ${instance}, then load it again`);
+    const banner =
+      ending && scopes.length === 0 ? { ...ending, next: again.join("\n") } : ending || undefined;
     return { reference, scopes, agents: agents.map(({ instance }) => instance), entry, banner };
   });
 

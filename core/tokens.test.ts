@@ -64,6 +64,31 @@ describe("a token's expiry", () => {
     expect(launched.instance.expiresAt).toBeUndefined();
   });
 
+  it.each([
+    [{}, "config auth rotate-token"],
+    [{ role: "r" }, "config auth rotate-token --role r"],
+    [{ workspace: "my-app", role: "r" }, "workspace claude-token rotate my-app --role r"],
+  ])("names the command for the scope %j", async (scope, command) => {
+    const world = createTokenWorld({ ...config, roles: { r: {} } });
+    await withToken([scope], world);
+    world.host.clock.time += 364 * day;
+    expect((await world.jackin.status()).notices).toMatchObject([{ next: `jackin ${command}` }]);
+  });
+
+  it("is told of one that only agents hold, which is gone with their next start", async () => {
+    const { world, reference } = await withToken();
+    await world.jackin.load({ target: "my-app" });
+    await withToken([app], world, tokenTwo);
+    world.host.clock.time += 364 * day;
+    expect((await world.jackin.status()).notices).toMatchObject([
+      { next: "jackin workspace claude-token rotate my-app" },
+      {
+        text: expect.stringContaining(reference),
+        next: "jackin eject my-app, then load it again",
+      },
+    ]);
+  });
+
   it("is not told of one that nobody uses", async () => {
     const { world } = await withToken();
     world.host.clock.time += 364 * day;

@@ -75,6 +75,15 @@ describe("rotate", () => {
     expect(held()).toEqual([tokenNamed("old")]);
   });
 
+  it("moves the one scope that was named when that is chosen", async () => {
+    const { tokens } = captureDouble(tokenNamed("new"));
+    const outcome = await jackin(rotate, { ...onTerminal("one", "vault", "c#s", false), tokens });
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(outcome.stdout).toContain("mode token:  workspace web\n");
+    expect((await config()).match(/vault:\/\/\d/g)).toEqual(["vault://2", "vault://1"]);
+    expect([...vault.held.keys()]).toEqual(["vault://1", "vault://2"]);
+  });
+
   it("lists agents that hold the old one, and does not start them again unasked", async () => {
     for (const flag of ["", " --no-restart"]) {
       const { stderr } = await jackin(
@@ -228,8 +237,9 @@ describe("a launch with a token that has expired", () => {
     expect(operator.asked).toEqual([question, question]);
   });
 
-  it("asks nobody without a terminal, and before that day", async () => {
+  it("asks nobody without a terminal, nor who wants JSON, and before that day", async () => {
     expect((await jackin(load)).code).toBe(0);
+    expect((await jackin(`${load} --json`, onTerminal())).code).toBe(0);
     operator.clock.time = now + 360 * 86_400_000;
     const { code, stderr } = await jackin(load, onTerminal());
     expect([code, stderr]).toEqual([0, expect.stringMatching(/warning: .*expires in 5 days/)]);

@@ -2,6 +2,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cancelled, JackinError } from "../../core/index.ts";
+import type { Jackin } from "../../core/index.ts";
+import type { CommandDeps } from "./command.ts";
+import type { Choice } from "./prompts.ts";
 import {
   captureDouble,
   page,
@@ -9,6 +12,7 @@ import {
   createTokenOperator,
   onTerminal,
 } from "./token-double.ts";
+import { choosePlace } from "./token-place.ts";
 
 let { operator, vault, jackin, config } = {} as Awaited<ReturnType<typeof createTokenOperator>>;
 const token = tokenNamed("new");
@@ -159,12 +163,54 @@ describe("setup on a terminal", () => {
     const capture = captureDouble(token);
     for (const [store, rc] of [
       ["vault", 3],
+      ["vault://mine", 3],
       ["vlt", 2],
     ])
       expect(
         await jackin(`${setup} --store ${store}`, { ...onTerminal(), tokens: capture.tokens }),
       ).toMatchObject({ code: rc });
     expect([await config(), operator.browser.shown.length]).toEqual([file, 1]);
+  });
+
+  it("says of each place what works, and why one does not", async () => {
+    const error = new JackinError({
+      code: "secret-failed",
+      message: "No Secret Service runs here.",
+      hint: "apt install gnome-keyring\nOr choose another store.",
+    });
+    const places = [
+      { place: "keychain", text: "Secret Service", error },
+      { place: "file", text: "a file", isUsual: true },
+      { place: "op://Private", text: "1Password" },
+    ];
+    let offered: readonly Choice[] = [];
+    const deps = {
+      isTerminal: true,
+      signal: new AbortController().signal,
+      working: (_: string, work: () => unknown) => work(),
+      prompts: {
+        select: async (_: string, options: readonly Choice[]) => {
+          offered = options;
+          return "op://Private";
+        },
+      },
+    };
+    const chosen = await choosePlace(
+      deps as unknown as CommandDeps,
+      { tokens: { places: async () => places } } as unknown as Jackin,
+      undefined,
+    );
+    expect(chosen).toBe("op://Private");
+    expect(offered.slice(0, -1)).toEqual([
+      {
+        value: "keychain",
+        label: "Secret Service",
+        hint: "No Secret Service runs here. → apt install gnome-keyring Or choose another store.",
+        disabled: true,
+      },
+      { value: "file", label: "a file", hint: "file, as last time" },
+      { value: "op://Private", label: "1Password", hint: "op://Private" },
+    ]);
   });
 
   it("asks before another takes the place of one that is there, and points to rotate", async () => {
@@ -222,6 +268,16 @@ describe("setup without a terminal", () => {
       jackin(`workspace claude-token setup ${name} --paste --store vault`, { input: token });
     expect((await setupOf("new")).stderr).toContain("→ jackin workspace create new\n");
     expect((await setupOf("../x")).stderr).toMatch(/"\.\.\/x".*\n→ jackin workspace list.*\n$/);
+  });
+
+  it("does not take the place that was used last when it does not work", async () => {
+    await jackin(`${setup} --paste --store vault`, { input: token });
+    vault.state.error = new JackinError({ code: "secret-failed", message: "It is locked." });
+    const outcome = await jackin(`${setup} --paste --yes`, { input: tokenNamed("b") });
+    expect(outcome).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("→ vault does not work: It is locked.\n"),
+    });
   });
 
   it("does not read a token from a terminal that would show it", async () => {
