@@ -240,10 +240,8 @@ describe("the token", () => {
       message: [
         "Mode token needs a long-lived token and no scope names one; nothing was started.",
         "Asked, in this order:",
-        "  command line: command line: not set",
         "  workspace my-app: [workspaces.my-app.claude] oauth_token_source: not set",
         "  global: [claude] oauth_token_source: not set",
-        "  command line: command line: not set",
         "  workspace my-app: [workspaces.my-app.env] CLAUDE_CODE_OAUTH_TOKEN: not set",
         "  global: [env] CLAUDE_CODE_OAUTH_TOKEN: not set",
       ].join("\n"),

@@ -26,7 +26,9 @@ export interface TokenQuestion {
  */
 export function findToken(scopes: readonly NamedScope[]): TokenQuestion {
   const trace: TraceLine[] = [];
-  for (const scope of scopes.toReversed()) {
+  // The command line names no token.
+  const places = scopes.filter(({ name }) => name !== "command line").toReversed();
+  for (const scope of places) {
     const { oauth_token_source: source, oauth_token_env: variable } = scope.values.claude ?? {};
     const key = variable === undefined ? "claude.oauth_token_source" : "claude.oauth_token_env";
     const value =
@@ -43,7 +45,7 @@ export function findToken(scopes: readonly NamedScope[]): TokenQuestion {
         trace,
       };
   }
-  for (const scope of scopes.toReversed()) {
+  for (const scope of places) {
     const value = scope.values.env?.[tokenVariable];
     const says =
       value === undefined

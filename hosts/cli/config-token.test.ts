@@ -47,12 +47,10 @@ describe("the long-lived token of the configuration", () => {
     expect(code).toBe(3);
     const trace = stderr.split("\n").filter((line) => line.startsWith("  "));
     expect(trace).toEqual([
-      "  command line: command line: not set",
       "  workspace web × role r: [workspaces.web.roles.r.claude] oauth_token_source: not set",
       "  workspace web: [workspaces.web.claude] oauth_token_source: not set",
       "  role r: [roles.r.claude] oauth_token_source: not set",
       "  global: [claude] oauth_token_source: not set",
-      "  command line: command line: not set",
       "  workspace web × role r: [workspaces.web.roles.r.env] CLAUDE_CODE_OAUTH_TOKEN: not set",
       "  workspace web: [workspaces.web.env] CLAUDE_CODE_OAUTH_TOKEN: not set",
       "  role r: [roles.r.env] CLAUDE_CODE_OAUTH_TOKEN: not set",
@@ -72,7 +70,6 @@ describe("the long-lived token of the configuration", () => {
       const { code, stderr } = await operator.jackin(load, { env });
       expect(code).toBe(3);
       expect(stderr.split("\n").filter((line) => line.startsWith("  "))).toEqual([
-        "  command line: command line: not set",
         "  workspace web × role r: [workspaces.web.roles.r.claude] oauth_token_source: not set",
         "  workspace web: [workspaces.web.claude] oauth_token_env: env://MY_TOKEN, empty or not there",
       ]);
