@@ -1,8 +1,14 @@
 #!/usr/bin/env node
 import { fileURLToPath } from "node:url";
 import { createStartKeeper } from "./keeper-start.ts";
+import { nodeTrouble } from "./node-version.ts";
 import { run } from "./run.ts";
 
+const tooOld = nodeTrouble(process.versions.node);
+if (tooOld !== undefined) {
+  process.stderr.write(tooOld);
+  process.exit(1);
+}
 const stop = new AbortController();
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
   process.on(signal, () => {
