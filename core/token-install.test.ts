@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { createTokenWorld, day, tokenOne } from "../test/doubles/token-world.ts";
+import { createTokenWorld, day, tokenOne, tokenTwo } from "../test/doubles/token-world.ts";
 import type { Step } from "../test/doubles/token-world.ts";
 import { createSecret, fingerprint, JackinError } from "./index.ts";
 import type { Config, InstallRequest, SecretResolver } from "./index.ts";
+import { readTokenEntries, writeTokenEntry } from "./token-ledger.ts";
 
 const config: Config = {
   roles: { reviewer: {} },
@@ -109,6 +110,24 @@ describe("installing a new token", () => {
     const from = { value: createSecret(tokenOne), place: "vault://two" };
     await world.jackin.tokens.install({ ...request, from });
     expect(await order()).toEqual(["two", "one", "sealed"]);
+  });
+
+  it("does without places that a store cannot tell, and without having a place remembered", async () => {
+    const world = createTokenWorld(config);
+    const { setItem } = world.states;
+    vi.spyOn(world.states, "setItem").mockImplementation(async (key, value) => {
+      if (key === "token-place") throw new Error("no room");
+      await setItem(key, value);
+    });
+    await world.jackin.tokens.install(request);
+    expect(await world.jackin.tokens.places()).toMatchObject([{ isUsual: false }]);
+    const store = world.jackin.plugins.find(
+      ({ name }) => name === "secret-vault",
+    ) as SecretResolver;
+    vi.spyOn(store, "places").mockRejectedValue(new Error("boom"));
+    expect(await world.jackin.tokens.places()).toMatchObject([
+      { place: "vault", error: { code: "secret-failed", message: "[secret-vault] boom" } },
+    ]);
   });
 
   it.each([
@@ -423,9 +442,31 @@ describe("reusing one that is stored already", () => {
     expect(entry.expiresAt).toBe(first.entry.expiresAt);
   });
 
+  it("is jackin's no more once another was put into its place", async () => {
+    const world = createTokenWorld(config);
+    const { entry } = await world.jackin.tokens.install(request);
+    const from = { reference: entry.reference };
+    world.vault.set(entry.reference, tokenTwo);
+    const other = await world.jackin.tokens.install({ ...request, from });
+    expect(other.entry).toMatchObject({ isOurs: false, scopes: [scope] });
+    expect(other.entry).not.toHaveProperty("createdAt");
+  });
+
+  it("leaves what was known of it when it fails", async () => {
+    const world = createTokenWorld(config);
+    const { entry } = await world.jackin.tokens.install(request);
+    world.host.clock.time += 10 * day;
+    world.before.config = () => Promise.reject(problem("config.toml is busy"));
+    const again = { scopes: [{}], from: { reference: entry.reference } };
+    await expect(world.jackin.tokens.install(again)).rejects.toThrow("config.toml is busy");
+    expect(await readTokenEntries(world.states)).toEqual([entry]);
+  });
+
   it("keeps what is known of it, and adds the scope", async () => {
     const world = createTokenWorld(config);
-    const first = await world.jackin.tokens.install(request);
+    const made = await world.jackin.tokens.install(request);
+    const first = { entry: { ...made.entry, account: "me@example.test" } };
+    await writeTokenEntry(world.states, first.entry);
     world.host.clock.time += 10 * day;
     const { entry } = await world.jackin.tokens.install({
       scopes: [{ workspace: "site" }],
@@ -435,6 +476,8 @@ describe("reusing one that is stored already", () => {
       createdAt: first.entry.createdAt,
       expiresAt: first.entry.expiresAt,
       isOurs: true,
+      account: "me@example.test",
+      provenAt: world.host.clock.now(),
       scopes: [scope, { workspace: "site" }],
     });
   });

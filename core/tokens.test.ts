@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { createTokenWorld, day, tokenOne, tokenTwo } from "../test/doubles/token-world.ts";
-import { createSecret, JackinError } from "./index.ts";
+import { cancelled, createSecret, JackinError } from "./index.ts";
 import type { Config, TokenScope } from "./index.ts";
 
 const config: Config = {
@@ -440,13 +440,32 @@ describe("replacing a token under running agents", () => {
     }) as never;
     expect(await tokens.retire(old)).toMatchObject({ outcome: "failed" });
     expect(world.vault.has(old)).toBe(true);
+    world.script.removeError = cancelled();
+    await expect(tokens.retire(old)).rejects.toMatchObject({ code: "cancelled" });
     world.script.removeError = undefined;
     expect(await tokens.retire(old)).toMatchObject({ outcome: "removed" });
     expect([...world.vault.keys()]).toEqual([second.reference]);
     expect((await tokens.list()).map((one) => one.reference)).toEqual([second.reference]);
-    world.vault.set("vault://mine", "x");
-    expect(await tokens.retire("vault://mine")).toMatchObject({ outcome: "kept" });
-    expect(world.vault.has("vault://mine")).toBe(true);
+  });
+
+  it("removes none that jackin has not put there, whatever its store would do", async () => {
+    const { world, tokens } = await withToken();
+    for (const mine of ["vault://unknown", "vault://reused"]) {
+      world.vault.set(mine, tokenTwo);
+      // Of another machine's jackin, say.
+      world.ours.add(mine);
+    }
+    const from = { reference: "vault://reused" };
+    await tokens.install({ scopes: [{ workspace: "site" }], from });
+    await tokens.release({ scopes: [{ workspace: "site" }], mode: "ignore" });
+    for (const mine of ["vault://unknown", "vault://reused"]) {
+      expect(await tokens.retire(mine)).toEqual({
+        outcome: "kept",
+        text: `${mine} is kept: jackin did not put it there`,
+      });
+      expect(world.vault.has(mine)).toBe(true);
+    }
+    expect((await tokens.list()).map(({ reference }) => reference)).not.toContain("vault://reused");
   });
 
   it("does not deny that jackin put one there that its store does not remove", async () => {
@@ -523,6 +542,7 @@ describe("releasing", () => {
     const before = world.snapshot();
     await expect(tokens.release({ scopes: [app], mode: "ignore" })).rejects.toMatchObject({
       code: "token-missing",
+      hint: expect.stringMatching(/^jackin config auth revoke-token\n/),
     });
     expect(world.snapshot()).toEqual(before);
   });

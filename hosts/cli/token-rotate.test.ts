@@ -57,6 +57,7 @@ describe("rotate", () => {
     const left = [...vault.held.keys()].filter((reference) => !now.includes(`"${reference}"`));
     expect(left).toHaveLength(1);
     expect(told.filter((line) => line !== null)).toEqual([`${left[0]} is not used here any`]);
+    expect(both.map(({ stderr }) => stderr).join("")).not.toContain("is kept");
   });
 
   it("moves one scope only without a terminal, and keeps what the others use", async () => {
@@ -109,6 +110,7 @@ describe("rotate", () => {
     });
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toContain("web was not started again: No room.");
+    expect(outcome.stderr).toContain("web still holds it, and will be refused once it is revoked");
     expect([...vault.held.keys()]).toEqual(["vault://2"]);
   });
 
@@ -122,6 +124,10 @@ describe("rotate", () => {
     expect(outcome.stderr).toContain(
       "note: the new token is in place; the old one, vault://1, is kept\n  → jackin config auth revoke-token --reference 'vault://1'",
     );
+    const one = await jackin(rotate, { ...onTerminal("one", "vault", "c#s", "cancel"), tokens });
+    expect(one.code).toBe(130);
+    expect(one.stderr).toContain("the old one, vault://2, is kept\n");
+    expect(one.stderr).not.toContain("--reference");
   });
 
   it("takes the old one away only when the API refuses it, if that is wanted", async () => {
