@@ -26,11 +26,10 @@ export function expiryBanner(
   };
 }
 
+export type TokenVerb = "setup" | "rotate" | "revoke" | "doctor";
+
 /** The command line that does something with the token of a scope. */
-export function tokenCommand(
-  verb: "setup" | "rotate" | "revoke" | "doctor",
-  { workspace, role }: TokenScope,
-): string {
+export function tokenCommand(verb: TokenVerb, { workspace, role }: TokenScope): string {
   const command =
     workspace === undefined
       ? `jackin config auth ${verb}-token`

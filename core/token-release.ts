@@ -3,7 +3,7 @@ import type { Config } from "./config.ts";
 import type { PluginContext } from "./contracts.ts";
 import { JackinError, toJackinError } from "./error.ts";
 import type { CallOptions, EditConfig } from "./jackin.ts";
-import { scopeName, tokenCommand } from "./token-expiry.ts";
+import { scopeName } from "./token-expiry.ts";
 import { lockTokens } from "./token-install.ts";
 import type { TokenScope } from "./token-ledger.ts";
 import { forgetTokenEntry, readTokenEntry } from "./token-ledger.ts";
@@ -14,6 +14,7 @@ import {
   checkScope,
   isSameScope,
   literal,
+  noOwnToken,
   toReference,
   tokenUses,
   toRelease,
@@ -117,12 +118,7 @@ function referencesOf(config: Config, scopes: readonly TokenScope[]): readonly s
   for (const scope of scopes) checkScope(config, scope);
   const own = tokenUses(config).filter((use) => scopes.some((one) => isSameScope(one, use.scope)));
   const without = scopes.find((scope) => !own.some((use) => isSameScope(use.scope, scope)));
-  if (without)
-    throw new JackinError({
-      code: "token-missing",
-      message: `${scopeName(without)} names no token of its own.`,
-      hint: `${tokenCommand("doctor", without)}   shows whose it uses`,
-    });
+  if (without) throw noOwnToken(config, without, "revoke");
   return [...new Set(own.map((use) => use.reference))];
 }
 

@@ -10,7 +10,8 @@ import type { EnvValue } from "./reference.ts";
 import { parseReference } from "./reference.ts";
 import type { Wanted } from "./environment.ts";
 import { scopesOf } from "./scope.ts";
-import { scopeName } from "./token-expiry.ts";
+import { scopeName, tokenCommand } from "./token-expiry.ts";
+import type { TokenVerb } from "./token-expiry.ts";
 import { findToken, keychainShorthand, tokenVariable } from "./token.ts";
 import type { TokenScope } from "./token-ledger.ts";
 
@@ -118,6 +119,20 @@ function tableOf({ workspace, role }: TokenScope): readonly string[] {
 /** The token that a launch of this scope would take. */
 export function tokenOf(config: Config, { workspace, role }: TokenScope): Wanted | undefined {
   return findToken(scopesOf(config, { workspace, role })).wanted;
+}
+
+/** The scope itself names none; whose its launches take instead is where `verb` is done. */
+export function noOwnToken(config: Config, scope: TokenScope, verb: TokenVerb): JackinError {
+  const { workspace, role = config.workspaces?.[workspace ?? ""]?.role } = scope;
+  const { of } = findToken(scopesOf(config, { workspace, role }));
+  const setup = `${tokenCommand("setup", scope)}   gives it one of its own`;
+  return new JackinError({
+    code: "token-missing",
+    message: of
+      ? `${scopeName(scope)} has no token of its own; its launches take that of ${scopeName(of)}.`
+      : `${scopeName(scope)} has no token.`,
+    hint: of ? `${tokenCommand(verb, of)}\n${setup}` : setup,
+  });
 }
 
 /** Scopes that go before one of these, where another token or mode is said. */

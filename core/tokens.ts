@@ -13,11 +13,12 @@ import type { Capture } from "./token-capture.ts";
 import { startCapture } from "./token-capture.ts";
 import { examineToken, isTokenAccepted } from "./token-examine.ts";
 import { installToken } from "./token-install.ts";
+import type { TokenVerb } from "./token-expiry.ts";
 import type { TokenEntry, TokenScope } from "./token-ledger.ts";
 import { listTokens, names } from "./token-list.ts";
 import { releaseTokens, retireToken } from "./token-release.ts";
 import { listPlaces } from "./token-store.ts";
-import { toReference } from "./token-use.ts";
+import { checkScope, noOwnToken, toReference } from "./token-use.ts";
 
 /** Long-lived tokens: made, stored, proven, watched, replaced, taken away. A token itself never leaves this. */
 export interface Tokens {
@@ -32,6 +33,11 @@ export interface Tokens {
   install(request: InstallRequest, call?: CallOptions): Promise<Installed>;
   /** Every token that the configuration names or jackin knows; asks no backend. */
   list(call?: CallOptions): Promise<readonly TokenStatus[]>;
+  /**
+   * The token that the scope itself names. Throws `token-missing` when it names none: the next step then does `verb` to the one
+   * that its launches take.
+   */
+  own(scope: TokenScope, verb: TokenVerb, call?: CallOptions): Promise<TokenStatus>;
   /** The token that such a launch would take; undefined when its mode needs none, or no scope names one. */
   ofLaunch(request: LaunchRequest, call?: CallOptions): Promise<TokenStatus | undefined>;
   /** The token of one scope, looked at from all sides. `probe` has it answer one real turn. Throws `token-missing` when the scope has none. */
@@ -165,6 +171,14 @@ export function createTokens(parts: TokenParts): Tokens {
     async list(call) {
       const [{ config }, instances] = await look(call);
       return await listTokens(machine, config, instances);
+    },
+    async own(scope, verb, call) {
+      const [{ config }, instances] = await look(call);
+      checkScope(config, scope);
+      const tokens = await listTokens(machine, config, instances);
+      const found = tokens.find((token) => names(token, scope));
+      if (!found) throw noOwnToken(config, scope, verb);
+      return found;
     },
     ofLaunch,
     async examine(scope, call = {}) {

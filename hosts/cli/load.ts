@@ -137,8 +137,8 @@ async function mayRotate(
   deps.notices([token.banner]);
   if (!(await deps.prompts.confirm("Put a new one in its place now?"))) return;
   const { rotate } = await import("./token-rotate.ts");
-  const { ownToken } = await import("./token-scope.ts");
-  await rotate(deps, jackin, scope, await ownToken(deps, jackin, scope, "rotate"));
+  const old = await jackin.tokens.own(scope, "rotate", { signal: deps.signal });
+  await rotate(deps, jackin, scope, old);
 }
 
 function isPast({ entry }: TokenStatus, now: number): boolean {

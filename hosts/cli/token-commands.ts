@@ -1,10 +1,11 @@
 import type { Command } from "commander";
+import type { TokenVerb } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { commandGroup } from "./command.ts";
 import type { DoctorFlags } from "./token-doctor.ts";
 import type { RevokeFlags } from "./token-revoke.ts";
 import type { RotateFlags } from "./token-rotate.ts";
-import type { TokenTarget, TokenVerb } from "./token-scope.ts";
+import type { TokenTarget } from "./token-scope.ts";
 import type { SetupFlags } from "./token-setup.ts";
 
 type Group = TokenTarget["group"];

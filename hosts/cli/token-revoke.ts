@@ -14,7 +14,7 @@ import { harmless } from "./show.ts";
 import { restartAll } from "./token-agents.ts";
 import { showRevokePage } from "./token-page.ts";
 import { retire } from "./token-rotate.ts";
-import { chooseScope, ownToken, scopeNames } from "./token-scope.ts";
+import { chooseScope, scopeNames } from "./token-scope.ts";
 import type { TokenTarget } from "./token-scope.ts";
 
 const fates = ["stop", "restart", "leave"] as const;
@@ -43,7 +43,7 @@ export async function tokenRevoke(
   if (flags.mode !== undefined) checkMode(modesOf(jackin), presentName(deps, flags.mode));
   if (flags.reference !== undefined) return await revokeOld(deps, jackin, flags.reference, flags);
   const scope = await chooseScope(deps, jackin, target);
-  const token = await ownToken(deps, jackin, scope, "revoke");
+  const token = await jackin.tokens.own(scope, "revoke", { signal: deps.signal });
   await mayRevoke(deps, scope, token, flags);
   const mode = await chooseMode(deps, jackin, flags);
   const fate = named ?? (await chooseFate(deps, token, flags));

@@ -14,7 +14,7 @@ import { bringAlong } from "./token-agents.ts";
 import { install, tellInstalled, tellReplaced, toInstalledJson } from "./token-install.ts";
 import { checkObtainFlags, obtainToken } from "./token-obtain.ts";
 import { showRevokePage } from "./token-page.ts";
-import { chooseScope, ownToken, scopeNames } from "./token-scope.ts";
+import { chooseScope, scopeNames } from "./token-scope.ts";
 import type { TokenTarget } from "./token-scope.ts";
 import type { InstallFlags } from "./token-setup.ts";
 
@@ -39,7 +39,8 @@ export async function tokenRotate(
   checkObtainFlags(deps, flags, command);
   const { jackin } = await deps.open();
   const scope = await chooseScope(deps, jackin, target);
-  await rotate(deps, jackin, scope, await ownToken(deps, jackin, scope, "rotate"), flags);
+  const old = await jackin.tokens.own(scope, "rotate", { signal: deps.signal });
+  await rotate(deps, jackin, scope, old, flags);
 }
 
 /** A new token in the place of the old one; what runs is brought along, and the old one taken away. */

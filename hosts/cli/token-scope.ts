@@ -1,10 +1,8 @@
-import { findTarget, isSameScope, JackinError, scopeName, tokenCommand } from "../../core/index.ts";
-import type { Config, Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
+import { findTarget, scopeName } from "../../core/index.ts";
+import type { Config, Jackin, TokenScope } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { scopePath } from "./config-scope.ts";
 import { chooseWorkspace } from "./workspace-choose.ts";
-
-export type TokenVerb = Parameters<typeof tokenCommand>[0];
 
 /** Which token a command is about; `workspace` commands find theirs, `config auth` commands have none. */
 export interface TokenTarget {
@@ -44,49 +42,4 @@ async function workspaceHere(deps: CommandDeps, config: Config): Promise<string 
 
 export function scopeNames(scopes: readonly TokenScope[]): string {
   return scopes.map(scopeName).join(", ");
-}
-
-/** The token that the scope itself names. */
-export async function tokenOf(
-  deps: CommandDeps,
-  jackin: Jackin,
-  scope: TokenScope,
-): Promise<TokenStatus | undefined> {
-  const all = await jackin.tokens.list({ signal: deps.signal });
-  return all.find(({ scopes }) => scopes.some((each) => isSameScope(each, scope)));
-}
-
-/** The token that the scope itself names. Throws with the scope to name instead when it takes one from elsewhere. */
-export async function ownToken(
-  deps: CommandDeps,
-  jackin: Jackin,
-  scope: TokenScope,
-  verb: TokenVerb,
-): Promise<TokenStatus> {
-  const own = await tokenOf(deps, jackin, scope);
-  if (own) return own;
-  const taken = await launchToken(deps, jackin, scope);
-  const elsewhere = taken?.scopes ?? [];
-  throw new JackinError({
-    code: "token-missing",
-    message:
-      elsewhere.length === 0
-        ? `${scopeName(scope)} has no token.`
-        : `${scopeName(scope)} has no token of its own; its launches take that of ${scopeNames(elsewhere)}.`,
-    hint: [
-      ...elsewhere.map((each) => tokenCommand(verb, each)),
-      `${tokenCommand("setup", scope)}   gives it one of its own`,
-    ].join("\n"),
-  });
-}
-
-/** What a launch of the scope would take in mode token. */
-export async function launchToken(
-  deps: CommandDeps,
-  jackin: Jackin,
-  { workspace, role }: TokenScope,
-): Promise<TokenStatus | undefined> {
-  if (workspace === undefined) return await tokenOf(deps, jackin, {});
-  const request = { target: workspace, role, mode: "token" };
-  return await jackin.tokens.ofLaunch(request, { signal: deps.signal });
 }

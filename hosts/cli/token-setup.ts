@@ -1,5 +1,6 @@
 import {
   cancelled,
+  isSameScope,
   JackinError,
   scopeName,
   toJackinError,
@@ -10,7 +11,7 @@ import type { CommandDeps } from "./command.ts";
 import { install, tellInstalled, tellReplaced, toInstalledJson } from "./token-install.ts";
 import { checkObtainFlags, obtainToken } from "./token-obtain.ts";
 import type { ObtainFlags } from "./token-obtain.ts";
-import { chooseScope, launchToken, scopeNames, tokenOf } from "./token-scope.ts";
+import { chooseScope, scopeNames } from "./token-scope.ts";
 import type { TokenTarget } from "./token-scope.ts";
 
 export interface InstallFlags extends ObtainFlags {
@@ -73,7 +74,8 @@ async function mayReplace(
   scope: TokenScope,
   { yes }: SetupFlags,
 ): Promise<void> {
-  const old = await tokenOf(deps, jackin, scope);
+  const tokens = await jackin.tokens.list({ signal: deps.signal });
+  const old = tokens.find(({ scopes }) => scopes.some((each) => isSameScope(each, scope)));
   if (!old || yes) return;
   const message = `${scopeName(scope)} has a token already: ${old.reference}.`;
   const rotate = `${tokenCommand("rotate", scope)}   replaces it, brings running agents along and takes the old one away`;
@@ -97,7 +99,9 @@ async function scopesWithoutToken(
   const found: TokenScope[] = [];
   for (const workspace of Object.keys(config.workspaces ?? {})) {
     try {
-      if (!(await launchToken(deps, jackin, { workspace }))) found.push({ workspace });
+      const request = { target: workspace, mode: "token" };
+      const token = await jackin.tokens.ofLaunch(request, { signal: deps.signal });
+      if (!token) found.push({ workspace });
     } catch (thrown) {
       const { code, message } = toJackinError(thrown);
       if (code !== "not-found") throw thrown;

@@ -62,9 +62,19 @@ describe("a rotation", () => {
   });
 
   it("is refused before anybody signs in when the scope names none", async () => {
-    const world = setUpTokens();
+    const world = setUpTokens({
+      config: {
+        claude: { oauth_token_source: "vault://all" },
+        workspaces: { "my-app": { workdir: "/w/app" } },
+      },
+    });
     const answer = await world.call("POST", "/setups", { ...wanted, rotate: "scope" });
-    expect(await problemOf(answer)).toMatchObject({ status: 424, code: "token-missing" });
+    expect(await problemOf(answer)).toMatchObject({
+      status: 424,
+      code: "token-missing",
+      detail: expect.stringContaining("its launches take that of global."),
+      hint: expect.stringMatching(/^jackin config auth rotate-token\n/),
+    });
     expect(world.captures).toEqual([]);
   });
 });

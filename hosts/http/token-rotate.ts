@@ -1,29 +1,7 @@
 /** A new token in the place of an old one. */
-import {
-  isSameScope,
-  JackinError,
-  scopeName,
-  toJackinError,
-  tokenCommand,
-} from "../../core/index.ts";
-import type { CallOptions, Installed, Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
+import { isSameScope, toJackinError } from "../../core/index.ts";
+import type { CallOptions, Installed, Jackin, TokenStatus } from "../../core/index.ts";
 import type { Setup } from "./token-schemas.ts";
-
-/** The token that the scope itself names. Throws `token-missing` when it names none. */
-export async function ownToken(
-  jackin: Jackin,
-  scope: TokenScope,
-  signal: AbortSignal,
-): Promise<TokenStatus> {
-  const all = await jackin.tokens.list({ signal });
-  const own = all.find(({ scopes }) => scopes.some((each) => isSameScope(each, scope)));
-  if (own) return own;
-  throw new JackinError({
-    code: "token-missing",
-    message: `${scopeName(scope)} names no token of its own to rotate.`,
-    hint: tokenCommand("setup", scope),
-  });
-}
 
 type Done = Extract<Setup, { state: "done" }>;
 

@@ -10,7 +10,7 @@ import {
 import type { CallOptions, Capture, Jackin, Notice, Secret, TokenScope } from "../../core/index.ts";
 import { problemOf } from "./problem.ts";
 import type { SetupBody } from "./token-bodies.ts";
-import { ownToken, replaceUnderAgents } from "./token-rotate.ts";
+import { replaceUnderAgents } from "./token-rotate.ts";
 import type { Setup } from "./token-schemas.ts";
 
 export interface RunningSetup {
@@ -80,7 +80,7 @@ export function beginSetup(jackin: Jackin, body: SetupBody, until: AbortSignal):
       throwIfAborted(signal);
       const scope = toScope(body);
       checkScope((await jackin.config()).config, scope);
-      const old = rotate && (await ownToken(jackin, scope, signal));
+      const old = rotate && (await jackin.tokens.own(scope, "rotate", { signal }));
       if (place !== undefined) await checkPlace(jackin, place, signal);
       const from =
         place === undefined ? { reference: reference! } : { place, value: await signIn() };
