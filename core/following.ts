@@ -8,6 +8,7 @@ import type { InstanceStatus } from "./roster.ts";
 import { modeOptions, scopesOf } from "./scope.ts";
 import type { KeeperParts, Teller } from "./teller.ts";
 import { providerOf } from "./teller.ts";
+import { toWarning } from "./to-warning.ts";
 import { within } from "./within.ts";
 
 export interface Following extends AsyncDisposable {
@@ -103,14 +104,8 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
         ctx,
       );
     } catch (error) {
-      const { code, message, hint } = toJackinError(error);
       // It is tried again at the next look, and told once.
-      if (code !== "cancelled")
-        await tell(group, {
-          level: "warning",
-          text: message,
-          ...(hint !== undefined && { next: hint }),
-        });
+      if (toJackinError(error).code !== "cancelled") await tell(group, toWarning(error));
     }
   }
 
@@ -142,10 +137,9 @@ export function followLogins(parts: KeeperParts, teller: Teller, ctx: PluginCont
       if (!group.hasTrouble) await forgetAlert(instance);
       return true;
     } catch (error) {
-      const { code, message, hint: next } = toJackinError(error);
-      if (code === "cancelled") return false;
-      const text = `${instance} could not be brought the host's login: ${message}`;
-      await tell(group, { level: "warning", text, ...(next !== undefined && { next }) }, status);
+      if (toJackinError(error).code === "cancelled") return false;
+      const before = `${instance} could not be brought the host's login: `;
+      await tell(group, toWarning(error, before), status);
       return false;
     }
   }

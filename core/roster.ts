@@ -5,6 +5,7 @@ import { readInstances } from "./instances.ts";
 import type { LedgerAlert } from "./ledger.ts";
 import { readLedger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
+import { toWarning } from "./to-warning.ts";
 import { within } from "./within.ts";
 
 export interface InstanceStatus {
@@ -156,13 +157,8 @@ async function listOf(plugin: Runtime, ctx: PluginContext, limitMs: number): Pro
     const list = await within(limit, (signal) => plugin.list({ ...ctx, signal }));
     return { runtime, found: list.map((item) => ({ ...item, runtime })) };
   } catch (error) {
-    const { code, message, hint } = toJackinError(error, "host-failed");
-    if (code === "cancelled") throw error;
-    return {
-      runtime,
-      found: [],
-      notice: { level: "warning", text: message, ...(hint !== undefined && { next: hint }) },
-    };
+    if (toJackinError(error).code === "cancelled") throw error;
+    return { runtime, found: [], notice: toWarning(error) };
   }
 }
 

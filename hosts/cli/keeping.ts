@@ -1,5 +1,5 @@
 import type { Jackin, Notice } from "../../core/index.ts";
-import { createBell, toJackinError } from "../../core/index.ts";
+import { createBell, toWarning } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 
 type Deps = Pick<CommandDeps, "notices">;
@@ -37,7 +37,5 @@ export async function whileKept<T>(deps: Deps, jackin: Jackin, work: () => Promi
 }
 
 function toNotice(error: unknown): Notice {
-  const { message, hint } = toJackinError(error);
-  const text = `Nobody keeps running agents signed in: ${message}`;
-  return { level: "warning", text, ...(hint !== undefined && { next: hint }) };
+  return toWarning(error, "Nobody keeps running agents signed in: ");
 }

@@ -1,5 +1,5 @@
 /** What becomes of running agents when their token changes. */
-import { toJackinError } from "../../core/index.ts";
+import { toJackinError, toWarning } from "../../core/index.ts";
 import type { Brought, Installed, Jackin } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { harmless } from "./show.ts";
@@ -62,15 +62,9 @@ export async function restartAll(
       deps.err(`${instance}: started again`);
       results.push({ instance, outcome: "switched", text: "started again" });
     } catch (thrown) {
-      const { code, message, hint } = toJackinError(thrown);
+      const { code, message } = toJackinError(thrown);
       if (code === "cancelled" || signal.aborted) throw thrown;
-      deps.notices([
-        {
-          level: "warning",
-          text: `${instance} was not started again: ${message}`,
-          ...(hint !== undefined && { next: hint }),
-        },
-      ]);
+      deps.notices([toWarning(thrown, `${instance} was not started again: `)]);
       deps.exit(1);
       results.push({ instance, outcome: "failed", text: message });
     }

@@ -1,4 +1,10 @@
-import { cancelled, JackinError, toJackinError, toPastedToken } from "../../core/index.ts";
+import {
+  cancelled,
+  JackinError,
+  toJackinError,
+  toPastedToken,
+  toWarning,
+} from "../../core/index.ts";
 import type { InstallRequest, Jackin } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { readStdin } from "./io.ts";
@@ -53,8 +59,7 @@ export async function obtainToken(
     const failure = await signIn(deps, jackin).then((value) => ({ value }), toJackinError);
     if ("value" in failure) return { from: { place, value: failure.value } };
     if (failure.code === "cancelled" || deps.signal.aborted) throw failure;
-    const { message, hint } = failure;
-    deps.notices([{ level: "warning", text: message, ...(hint !== undefined && { next: hint }) }]);
+    deps.notices([toWarning(failure)]);
     const next = await deps.prompts.select("The sign-in did not work here. How to go on?", [
       { value: "paste", label: "make it elsewhere and paste it", hint: "claude setup-token" },
       { value: "reuse", label: "use one that is stored already", hint: "by its reference" },

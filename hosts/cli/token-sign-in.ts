@@ -1,4 +1,4 @@
-import { cancelled, JackinError, toJackinError } from "../../core/index.ts";
+import { cancelled, JackinError, toJackinError, toWarning } from "../../core/index.ts";
 import type { Capture, CaptureState, Jackin, Secret } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { hasColor } from "./io.ts";
@@ -51,11 +51,9 @@ export async function signIn(deps: CommandDeps, jackin: Jackin): Promise<Secret>
     try {
       capture.submit(code);
     } catch (thrown) {
-      const { code: kind, message, hint } = toJackinError(thrown);
+      const { code: kind } = toJackinError(thrown);
       if (kind !== "usage" && kind !== "conflict") throw thrown;
-      deps.notices([
-        { level: "warning", text: message, ...(hint !== undefined && { next: hint }) },
-      ]);
+      deps.notices([toWarning(thrown)]);
       return capture.state;
     }
     return capture.state === state

@@ -7,7 +7,7 @@ import {
   didYouMean,
   effectiveModes,
   JackinError,
-  toJackinError,
+  toWarning,
 } from "../../core/index.ts";
 import type { Jackin, Notice, Secret } from "../../core/index.ts";
 import {
@@ -208,9 +208,7 @@ async function ensureKept(jackin: Jackin): Promise<readonly Notice[]> {
     await jackin.ensureKept();
     return [];
   } catch (error) {
-    const { message, hint } = toJackinError(error);
-    const text = `Nobody keeps it signed in: ${message}`;
-    return [{ level: "warning", text, ...(hint !== undefined && { next: hint }) }];
+    return [toWarning(error, "Nobody keeps it signed in: ")];
   }
 }
 
