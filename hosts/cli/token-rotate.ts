@@ -14,7 +14,7 @@ import { bringAlong } from "./token-agents.ts";
 import { install, tellInstalled, tellReplaced, toInstalledJson } from "./token-install.ts";
 import { checkObtainFlags, obtainToken } from "./token-obtain.ts";
 import { showRevokePage } from "./token-page.ts";
-import { chooseScope, scopeNames } from "./token-scope.ts";
+import { checkTarget, chooseScope, scopeNames, targetCommand } from "./token-scope.ts";
 import type { TokenTarget } from "./token-scope.ts";
 import type { InstallFlags } from "./token-setup.ts";
 
@@ -32,12 +32,9 @@ export async function tokenRotate(
   target: TokenTarget,
   flags: RotateFlags,
 ): Promise<void> {
-  const command = tokenCommand(
-    "rotate",
-    target.group === "config" ? target : { ...target, workspace: target.workspace ?? "WORKSPACE" },
-  );
-  checkObtainFlags(deps, flags, command);
   const { jackin } = await deps.open();
+  await checkTarget(jackin, target);
+  checkObtainFlags(deps, flags, targetCommand("rotate", target));
   const scope = await chooseScope(deps, jackin, target);
   const old = await jackin.tokens.own(scope, "rotate", { signal: deps.signal });
   await rotate(deps, jackin, scope, old, flags);

@@ -1,5 +1,5 @@
-import { findTarget, scopeName } from "../../core/index.ts";
-import type { Config, Jackin, TokenScope } from "../../core/index.ts";
+import { findTarget, scopeName, tokenCommand } from "../../core/index.ts";
+import type { Config, Jackin, TokenScope, TokenVerb } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { scopePath } from "./config-scope.ts";
 import { chooseWorkspace } from "./workspace-choose.ts";
@@ -9,6 +9,20 @@ export interface TokenTarget {
   readonly group: "workspace" | "config";
   readonly workspace?: string | undefined;
   readonly role?: string | undefined;
+}
+
+/** Throws when what was named is not there; nothing is asked. */
+export async function checkTarget(jackin: Jackin, target: TokenTarget): Promise<void> {
+  const { group, workspace, role } = target;
+  // A role may be that of one workspace only, and without a name it is not known yet of which.
+  if (group === "workspace" && workspace === undefined) return;
+  scopePath((await jackin.config()).config, { workspace, role });
+}
+
+/** As it is typed, with a place for the name that was not given. */
+export function targetCommand(verb: TokenVerb, { group, workspace, role }: TokenTarget): string {
+  const isNamed = group === "config" || workspace !== undefined;
+  return tokenCommand(verb, { workspace: isNamed ? workspace : "WORKSPACE", role });
 }
 
 /** The scope that was named, else that of the current folder's workspace, else a choice. */

@@ -263,6 +263,16 @@ describe("setup without a terminal", () => {
     expect(await config()).toBe(file);
   });
 
+  it.each([
+    ["setup nope", 'There is no workspace "nope"'],
+    ["rotate nope", 'There is no workspace "nope"'],
+    ["setup web --role nope", 'There is no role "nope"'],
+  ])("says of '%s' first that there is none", async (args, text) => {
+    const outcome = await jackin(`workspace claude-token ${args}`);
+    expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining(text) });
+    expect(outcome.stderr).not.toContain("terminal");
+  });
+
   it("proposes no workspace that cannot be", async () => {
     const setupOf = (name: string) =>
       jackin(`workspace claude-token setup ${name} --paste --store vault`, { input: token });

@@ -11,7 +11,7 @@ import type { CommandDeps } from "./command.ts";
 import { install, tellInstalled, tellReplaced, toInstalledJson } from "./token-install.ts";
 import { checkObtainFlags, obtainToken } from "./token-obtain.ts";
 import type { ObtainFlags } from "./token-obtain.ts";
-import { chooseScope, scopeNames } from "./token-scope.ts";
+import { checkTarget, chooseScope, scopeNames, targetCommand } from "./token-scope.ts";
 import type { TokenTarget } from "./token-scope.ts";
 
 export interface InstallFlags extends ObtainFlags {
@@ -40,14 +40,10 @@ export async function tokenSetup(
     });
   const command = flags.all
     ? "jackin workspace claude-token setup --all"
-    : tokenCommand(
-        "setup",
-        target.group === "config"
-          ? target
-          : { ...target, workspace: target.workspace ?? "WORKSPACE" },
-      );
-  checkObtainFlags(deps, flags, command);
+    : targetCommand("setup", target);
   const { jackin } = await deps.open();
+  await checkTarget(jackin, target);
+  checkObtainFlags(deps, flags, command);
   const scopes = flags.all
     ? await scopesWithoutToken(deps, jackin)
     : [await chooseScope(deps, jackin, target)];
