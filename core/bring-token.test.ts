@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createHostDouble } from "../test/doubles/host.ts";
 import { createRuntimeDouble } from "../test/doubles/runtime.ts";
 import { createStoreDouble } from "../test/doubles/store.ts";
 import { readLedger } from "./ledger.ts";
 import type { AuthProvider, Config, Host, SecretResolver, TokenEntry } from "./index.ts";
-import { createJackin, createSecret, fingerprint } from "./index.ts";
+import { cancelled, createJackin, createSecret, fingerprint } from "./index.ts";
 import { writeTokenEntry } from "./token-ledger.ts";
 
 const file = ".credentials.json";
@@ -214,6 +214,50 @@ describe("bringing along", () => {
       expect(await jackin.tokens.bringAlong("vault://one")).toHaveLength(how === "file" ? 0 : 1);
     },
   );
+});
+
+describe("bringing along what fails", () => {
+  async function replaced() {
+    const all = setUp();
+    const { jackin, stored, note } = all;
+    await note("vault://one");
+    for (const target of ["/w/a", "/w/b"]) await jackin.load({ target });
+    stored.set("vault://one", "canary-2");
+    await note("vault://one");
+    return all;
+  }
+
+  it("keeps the others from nothing", async () => {
+    const { jackin, runtime, given } = await replaced();
+    runtime.putFails.add("a");
+    expect(await jackin.tokens.bringAlong("vault://one")).toMatchObject([
+      { instance: "a", outcome: "failed", text: expect.stringContaining("does not take it") },
+      { instance: "b", outcome: "switched" },
+    ]);
+    expect(given()).toEqual([["b", "canary-2"]]);
+  });
+
+  it("is told of each when the token cannot be had", async () => {
+    const { jackin, stored } = await replaced();
+    stored.clear();
+    const failed = {
+      outcome: "failed",
+      text: expect.stringMatching(/its value is empty or not there; it keeps the one that it has/),
+    };
+    expect(await jackin.tokens.bringAlong("vault://one")).toMatchObject([failed, failed]);
+  });
+
+  it("ends when it is cancelled", async () => {
+    const { jackin, runtime } = await replaced();
+    const abort = new AbortController();
+    vi.spyOn(runtime, "putFiles").mockImplementation(async () => {
+      abort.abort();
+      throw cancelled();
+    });
+    await expect(
+      jackin.tokens.bringAlong("vault://one", { signal: abort.signal }),
+    ).rejects.toMatchObject({ code: "cancelled" });
+  });
 });
 
 describe("what an agent of mode token holds", () => {

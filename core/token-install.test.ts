@@ -143,12 +143,45 @@ describe("installing a new token", () => {
     expect(found).toEqual({ auth_forward: "token", oauth_token_source: "vault://token-1" });
   });
 
-  it("says which scope goes before it", async () => {
-    const world = createTokenWorld(config);
-    const { notices } = await world.jackin.tokens.install({ ...request, scopes: [{}] });
-    expect(notices).toMatchObject([{ text: expect.stringContaining("workspace my-app") }]);
-    const own = await world.jackin.tokens.install({ ...request, scopes: [scope] });
-    expect(own.notices).toEqual([]);
+  const role = "workspace site × role reviewer";
+  it.each([
+    [{}, ["role reviewer", "role other", "workspace site", role]],
+    [{ role: "reviewer" }, ["workspace site", role]],
+    [{ workspace: "site" }, [role]],
+    [{ workspace: "my-app" }, []],
+    [{ workspace: "site", role: "reviewer" }, []],
+  ])("says which scopes go before %j", async (one, expected) => {
+    const own = (name: string) => ({ claude: { oauth_token_source: `vault://${name}` } });
+    const world = createTokenWorld({
+      ...own("global"),
+      roles: { reviewer: own("role"), other: own("other") },
+      workspaces: {
+        "my-app": { workdir: "/w/app" },
+        site: { workdir: "/w/site", ...own("site"), roles: { reviewer: own("both") } },
+      },
+    });
+    const { notices, entry } = await world.jackin.tokens.install({ ...request, scopes: [one] });
+    const said = notices.map(({ text }) => /^(.*) goes before it/.exec(text)?.[1]);
+    expect(said.toSorted()).toEqual(expected.toSorted());
+    // One that has the same token does not go before it.
+    const from = { reference: entry.reference };
+    await world.jackin.tokens.install({ scopes: [{ workspace: "site" }], from });
+    const again = await world.jackin.tokens.install({ scopes: [{}], from });
+    expect(again.notices.map(({ text }) => text).join()).not.toContain("workspace site goes");
+  });
+
+  it("takes out whatever else named a token in that scope", async () => {
+    const site = { workdir: "/w/site", claude: { oauth_token_env: "OLD" } };
+    const world = createTokenWorld({ workspaces: { site } });
+    const { replaced } = await world.jackin.tokens.install({
+      ...request,
+      scopes: [{ workspace: "site" }],
+    });
+    expect(replaced).toEqual(["env://OLD"]);
+    expect(world.config.workspaces!["site"]!.claude).toEqual({
+      auth_forward: "token",
+      oauth_token_source: "vault://token-1",
+    });
   });
 });
 

@@ -153,11 +153,12 @@ export function outrankingNotices(
   }));
 }
 
-/** More specific, and of the same. */
+/** More specific, and there are launches of both. */
 function goesBefore(a: TokenScope, b: TokenScope): boolean {
-  const isWithin = b.workspace === undefined || a.workspace === b.workspace;
-  const isRole = b.role === undefined || b.workspace === undefined || a.role === b.role;
-  return isWithin && isRole && !isSameScope(a, b);
+  const rank = ({ workspace, role }: TokenScope) =>
+    (workspace === undefined ? 0 : 2) + (role === undefined ? 0 : 1);
+  const meets = (one?: string, other = one) => one === undefined || one === other;
+  return rank(a) > rank(b) && meets(a.workspace, b.workspace) && meets(a.role, b.role);
 }
 
 function has(scopes: readonly TokenScope[], one: TokenScope): boolean {

@@ -401,6 +401,17 @@ describe("replacing a token under running agents", () => {
     expect(await tokens.bringAlong(reference)).toMatchObject([{ outcome: "restart" }]);
   });
 
+  it("leaves those alone that do not run, and whoever starts meanwhile waits", async () => {
+    const { world, tokens } = await withToken();
+    await world.jackin.load({ target: "my-app" });
+    await world.jackin.eject("my-app");
+    const { reference } = await withToken([app], world, tokenTwo);
+    const locks: string[] = [];
+    world.script.onLock = (name) => void locks.push(name);
+    expect(await tokens.bringAlong(reference)).toEqual([]);
+    expect(locks).toEqual(["instances"]);
+  });
+
   it("leaves one that answers a single prompt to its end", async () => {
     const { world, tokens } = await withToken();
     const begun = Promise.withResolvers<void>();
@@ -517,6 +528,16 @@ describe("releasing", () => {
     });
     expect(world.config.workspaces!["my-app"]!.claude).toEqual({ auth_forward: "ignore" });
     expect(world.config.workspaces!["site"]!.claude).toMatchObject({ auth_forward: "token" });
+  });
+
+  it("names only those agents that it was taken from", async () => {
+    const world = createTokenWorld({ ...config, roles: { r: {}, s: {} } });
+    const { tokens } = await withToken([{}, { role: "r" }, { role: "s" }], world);
+    await world.jackin.load({ target: "my-app" });
+    await world.jackin.load({ target: "site", role: "r" });
+    await world.jackin.load({ target: "bare", role: "s" });
+    const { agents } = await tokens.release({ scopes: [{ role: "r" }], mode: "ignore" });
+    expect(agents).toEqual(["site"]);
   });
 
   it("leaves a token alone that was configured meanwhile", async () => {
