@@ -156,6 +156,16 @@ describe("parseConfig", () => {
     expect(data.claude.auth_forward).toBe("copy");
   });
 
+  it("refuses a workspace's folder that would be another one in another folder", () => {
+    const workspaces = (workdir: string) => ({ workspaces: { a: { workdir } } });
+    for (const workdir of ["src/app", ".", "~me/app"])
+      expect(problemsOf(workspaces(workdir))).toEqual([
+        "workspaces.a.workdir: must be an absolute path, or begin with ~",
+      ]);
+    for (const workdir of ["/src/app", "~", "~/app", "C:\\app"])
+      expect(problemsOf(workspaces(workdir))).toEqual([]);
+  });
+
   it("stops at a newer layout", () => {
     expect(problemsOf({ version: 2, anything: true })).toEqual([
       "version: version 2 is newer than this jackin reads (1): update jackin; nothing was touched",

@@ -68,6 +68,11 @@ export function refuseName(name: string): string | undefined {
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 
 const text = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+// A relative one would be another folder wherever a command is typed.
+const folder = v.pipe(
+  v.string(),
+  v.regex(/^(\/|~(\/|$)|[A-Za-z]:[\\/])/, "must be an absolute path, or begin with ~"),
+);
 const counted = "must be a whole number from 1 on";
 const unknownKey = v.never("unknown key");
 const names = <T extends v.GenericSchema>(value: T) =>
@@ -116,7 +121,7 @@ export function createConfigSchema(providers: readonly AuthProvider[]) {
   const scope = { claude: v.optional(claude), env: v.optional(env), image: v.optional(text) };
   const role = v.objectWithRest(scope, unknownKey);
   const workspace = v.objectWithRest(
-    { workdir: text, role: v.optional(text), ...scope, roles: v.optional(names(role)) },
+    { workdir: folder, role: v.optional(text), ...scope, roles: v.optional(names(role)) },
     unknownKey,
   );
   return v.objectWithRest(
