@@ -15,8 +15,10 @@ export async function bringAlong(
   const brought = await deps.working("bringing running agents along", (progress) =>
     jackin.tokens.bringAlong(reference, { signal, progress }),
   );
-  for (const { instance, text } of brought) deps.err(harmless(`${instance}: ${text}`));
   const left = brought.filter(({ outcome }) => outcome === "restart");
+  // Of those it is asked, or told with what helps.
+  for (const one of brought)
+    if (!left.includes(one)) deps.err(harmless(`${one.instance}: ${one.text}`));
   if (left.length === 0) return brought;
   const names = left.map(({ instance }) => instance);
   const wanted =
@@ -24,8 +26,8 @@ export async function bringAlong(
   if (!wanted) {
     deps.notices([
       {
-        level: "info",
-        text: `${names.join(", ")} ${names.length === 1 ? "goes" : "go"} on with the old token until restarted`,
+        level: "warning",
+        text: `${names.join(", ")} ${names.length === 1 ? "goes" : "go"} on with the old token until restarted, and will be refused once that is revoked`,
         next: names.map((name) => `jackin eject ${name}, then load it again`).join("\n"),
       },
     ]);

@@ -43,7 +43,7 @@ describe("rotate", () => {
     expect([...vault.held]).toEqual([["vault://2", tokenNamed("new")]]);
     expect(await config()).not.toContain("vault://1");
     expect(held()).toEqual([tokenNamed("new")]);
-    expect(outcome.stderr).not.toContain("still holds it");
+    expect(outcome.stderr).not.toMatch(/web:? .*(hold|old)/);
   });
 
   it("names the token of another rotation that was quicker", async () => {
@@ -85,15 +85,17 @@ describe("rotate", () => {
     expect([...vault.held.keys()]).toEqual(["vault://1", "vault://2"]);
   });
 
-  it("lists agents that hold the old one, and does not start them again unasked", async () => {
+  it("says once of agents that hold the old one, and does not start them again unasked", async () => {
     for (const flag of ["", " --no-restart"]) {
       const { stderr } = await jackin(
         `${rotate} --all --paste${flag}`,
         pasted(tokenNamed(`n${flag.length}`)),
       );
-      expect(stderr).toContain("web: it holds the old one until it is restarted\n");
-      expect(stderr).toContain("web goes on with the old token until restarted");
-      expect(stderr).toContain("web still holds it, and will be refused once it is revoked");
+      expect(stderr).toContain(
+        "warning: web goes on with the old token until restarted, and will be refused once that is revoked\n  → jackin eject web, then load it again\n",
+      );
+      expect(stderr.indexOf("web goes on")).toBeLessThan(stderr.indexOf(revoke));
+      expect(stderr.match(/web:? .*(hold|old)/g)).toHaveLength(1);
       await jackin("eject web");
       await jackin("load web --detach");
     }
@@ -188,7 +190,7 @@ describe("rotate", () => {
     const { code, stderr } = await jackin(args, { ...pasted(), tokens });
     expect(code).toBe(3);
     expect(stderr).toContain("whether the old token is revoked cannot be told");
-    expect(stderr).toContain("web still holds it");
+    expect(stderr).toContain("web goes on with the old token until restarted");
     expect(stderr).not.toContain("--reference");
   });
 

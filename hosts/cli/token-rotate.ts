@@ -125,7 +125,8 @@ async function retireOld(
   { replaced, entry }: Installed,
   { scope, stay, agents, flags }: Old,
 ): Promise<boolean> {
-  const holders = agents.filter(({ outcome }) => outcome !== "switched");
+  // Of those that were not started again it is told already.
+  const holders = agents.filter(({ outcome }) => outcome === "failed");
   const showPage = async () => {
     if (old.entry?.fingerprint === entry.fingerprint) return deps.notices([sameToken]);
     const names = holders.map(({ instance }) => instance);
