@@ -19,7 +19,7 @@ import { authToken } from "../../plugins/auth-token/index.ts";
 import { secretEnv } from "../../plugins/secret-env/index.ts";
 import { createNodeHost } from "../node/host.ts";
 import { openJackin } from "../node/open.ts";
-import type { Prompts } from "./prompts.ts";
+import type { Prompts, TextOptions } from "./prompts.ts";
 import { run } from "./run.ts";
 
 export const now = Date.UTC(2026, 10, 25, 12);
@@ -158,15 +158,22 @@ function promptsDouble(answers: (string | boolean)[], asked: string[]): Prompts 
     if (answer === "cancel") throw cancelled();
     return answer as never;
   };
+  /** Asks until it is, as a prompt does. */
+  const valid = (question: string, validate: TextOptions["validate"]) => {
+    for (;;) {
+      const answer: string = next(question);
+      if (validate?.(answer) === undefined) return answer;
+    }
+  };
   return {
     select: async (message, options) =>
       next(
         `${message}: ${options.map(({ value, disabled }) => (disabled ? `(${value})` : value)).join(", ")}`,
       ),
     confirm: async (message) => next(message),
-    text: async (message) => next(message),
-    async password(message, { signal } = {}) {
-      if (answers[0] !== "wait") return next(message);
+    text: async (message, { validate } = {}) => valid(message, validate),
+    async password(message, { signal, validate } = {}) {
+      if (answers[0] !== "wait") return valid(message, validate);
       asked.push(message);
       answers.shift();
       await new Promise((resolve) => signal?.addEventListener("abort", resolve));

@@ -138,7 +138,7 @@ describe("setup on a terminal", () => {
     expect(operator.asked).toEqual([where, goOn, goOn]);
     vault.held.set("vault://mine", token);
     const { stdout } = await jackin(setup, {
-      ...onTerminal("vault", "reuse", "vault://mine"),
+      ...onTerminal("vault", "reuse", " ", token, " vault://mine "),
       tokens: { capture },
     });
     expect(stdout).toContain("stored:      vault://mine (not put there by jackin)\n");
@@ -251,6 +251,7 @@ describe("setup on a terminal", () => {
 
 describe("setup without a terminal", () => {
   it.each([
+    [" --reuse vault://a --store vault", "--paste and --store do not go with it"],
     ["", "there is no terminal to ask on.\n→ jackin workspace claude-token setup web --reuse REF"],
     [" --paste --reuse vault://a", "--paste and --store do not go with it"],
     [" --all", "a workspace or a role does not go with it"],
@@ -333,7 +334,28 @@ describe("setup without a terminal", () => {
     expect(outcome.stderr).toContain("gone is left out");
     expect((await config()).split('"vault://1"')).toHaveLength(3);
     expect(await jackin(args, { input: token })).toMatchObject({ code: 1 });
+    expect(await jackin(`${args} --role r`, { input: token })).toMatchObject({ code: 2 });
     expect(vault.held.size).toBe(1);
+  });
+
+  it("sets up nothing when it cannot be told which workspaces have none", async () => {
+    const ofLaunch = () =>
+      Promise.reject(new JackinError({ code: "host-failed", message: "It hangs." }));
+    const args = "workspace claude-token setup --all --paste --store vault";
+    const outcome = await jackin(args, { input: token, tokens: { ofLaunch } });
+    expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining("It hangs.") });
+    expect([vault.held.size, await config()]).toEqual([0, file]);
+  });
+
+  it("puts one in the place of a token that stands in the configuration", async () => {
+    await operator.configure(
+      `${file}[workspaces.web.env]\nCLAUDE_CODE_OAUTH_TOKEN = "${tokenNamed("old")}"\n`,
+    );
+    const { code, stderr } = await jackin(`${setup} --paste --store vault --yes`, { input: token });
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain("note: literal is not used here any more");
+    expect(stderr).not.toContain("--reference");
+    expect(await config()).not.toContain("CLAUDE_CODE_OAUTH_TOKEN");
   });
 
   it.each([
