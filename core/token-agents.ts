@@ -73,7 +73,7 @@ export async function bringAlong(
   }
 }
 
-/** The very same one, with its image. */
+/** The very same one, with its image. The record knows no arguments of its launch: they may hold a secret. */
 export async function restartAgent(
   { machine, plugins, config, status, eject, load }: Omit<TokenParts, "editConfig" | "context">,
   instance: string,

@@ -42,7 +42,7 @@ export async function bringAlong(
 function restartQuestion(names: readonly string[]): string {
   const what = names.length === 1 ? "it" : "them";
   return harmless(
-    `${names.join(", ")} must be started again for the new token. Do ${what} now? The conversation goes on, a turn that runs is lost.`,
+    `${names.join(", ")} must be started again for the new token. Do ${what} now? The conversation goes on; a turn that runs is lost, and so are arguments that were given after --.`,
   );
 }
 

@@ -109,7 +109,10 @@ function registerRotate(command: Command, deps: CommandDeps, group: Group): void
       "Make a new token, store and prove it, move to it, bring running agents along, and take the old one away. It shows the page where the old one is revoked.",
     )
     .option("--all", "move every scope that names the same token")
-    .option("--restart", "start agents again that cannot take it while they run")
+    .option(
+      "--restart",
+      "start agents again that cannot take it while they run, without arguments after --",
+    )
     .option("--no-restart", "leave such agents as they are")
     .option("--verify-revoked", "take the old one away only when the API refuses it")
     .option("--json", "print a JSON object")

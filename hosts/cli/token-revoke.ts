@@ -166,7 +166,7 @@ async function chooseFate(
   if (agents.length === 0 || yes || !deps.isTerminal) return "leave";
   return await deps.prompts.select(harmless(`What becomes of ${agents.join(", ")}?`), [
     { value: "stop", label: "stop", hint: "folders and conversations stay" },
-    { value: "restart", label: "start again", hint: "in the new mode" },
+    { value: "restart", label: "start again", hint: "in the new mode, without arguments after --" },
     { value: "leave", label: "leave", hint: "refused once the token is revoked" },
   ]);
 }
