@@ -113,11 +113,19 @@ export function vaultDouble() {
         ...(state.error && { error: state.error }),
       },
     ],
-    async write({ value }) {
+    async write({ place, value }) {
       if (state.error) throw state.error;
-      const reference = `vault://${++state.made}`;
+      const reference = place === "vault" ? `vault://${++state.made}` : place;
+      const before = held.get(reference);
       held.set(reference, value.reveal());
-      return { reference, undo: async () => void held.delete(reference) };
+      return {
+        reference,
+        isReplaced: before !== undefined,
+        async undo() {
+          if (before === undefined) held.delete(reference);
+          else held.set(reference, before);
+        },
+      };
     },
     async remove(reference) {
       return held.delete(reference) ? "removed" : "absent";

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { JackinError } from "../../core/index.ts";
+import { cancelled, JackinError } from "../../core/index.ts";
+import type { ProbeOptions } from "../../core/index.ts";
 import { now } from "./operator-double.ts";
 import { captureDouble, tokenNamed, createTokenOperator, onTerminal } from "./token-double.ts";
 
@@ -33,7 +34,7 @@ describe("rotate", () => {
       "vault://1 is the token of workspace two too. Who gets the new one?: all, one",
       "Where shall the token be stored?: vault, ",
       "Code that the page shows (it is not shown here)",
-      "web must be started again for the new token. Do it now? The conversation goes on; a turn that runs is lost, and so are arguments that were given after --.",
+      "web must be started again for the new token. Do it now? The conversation goes on, a turn that runs is lost.",
     ]);
     expect(outcome.stdout).toContain("mode token:  workspace web, workspace two\n");
     expect(outcome.stderr).toMatch(
@@ -41,6 +42,7 @@ describe("rotate", () => {
     );
     expect(operator.browser.shown.at(-1)).toBe(revoke);
     expect([...vault.held]).toEqual([["vault://2", tokenNamed("new")]]);
+    expect(outcome.stderr).toContain(`${revoke}   (your browser shows it)\n`);
     expect(await config()).not.toContain("vault://1");
     expect(held()).toEqual([tokenNamed("new")]);
     expect(outcome.stderr).not.toMatch(/web:? .*(hold|old)/);
@@ -168,6 +170,70 @@ describe("rotate", () => {
       onTerminal("skip"),
     );
     expect([skipped.code, vault.held.has("vault://3")]).toEqual([3, true]);
+  });
+
+  it("is 3 when it was to be verified of one that others use still", async () => {
+    const { code, stderr } = await jackin(`${rotate} --paste --verify-revoked`, pasted());
+    expect(code).toBe(3);
+    expect(stderr).toContain("vault://1 stays: it is the token of workspace two.");
+  });
+
+  it("shows where the old one is revoked, also to who put the new one into its very place", async () => {
+    const { code, stderr, stdout } = await jackin(`${rotate} --paste --store vault://1`, pasted());
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("stored:      vault://1\n");
+    expect(stderr).toContain(`is good until you revoke it at Anthropic:\n${revoke}\n`);
+    expect(stderr).not.toContain("vault://1 stays: ");
+    expect([...vault.held]).toEqual([["vault://1", tokenNamed("new")]]);
+  });
+
+  it("opens no browser without a terminal", async () => {
+    await jackin(`${rotate} --all --paste`, pasted());
+    expect(operator.browser.shown).toEqual([]);
+  });
+
+  it("ends when it is cancelled while the API is asked", async () => {
+    const isAccepted = () => Promise.reject(cancelled());
+    const args = `${rotate} --all --paste --verify-revoked`;
+    const { code, stderr } = await jackin(args, { ...pasted(), tokens: { isAccepted } });
+    expect([code, vault.held.size]).toEqual([130, 2]);
+    expect(stderr).toContain("the old one, vault://1, is kept\n");
+  });
+
+  it("proves it, and asks for the old one, as it was told", async () => {
+    const asked: unknown[] = [];
+    const isAccepted = async (_: string, { scope, runtime }: ProbeOptions = {}) => {
+      asked.push({ scope, runtime });
+      return "refused" as const;
+    };
+    const args = `${rotate} --all --paste --json --runtime double --verify-revoked`;
+    const tokens = { isAccepted };
+    for (const [flag, input, provenBy] of [
+      ["", tokenNamed("a"), "status"],
+      [" --probe", tokenNamed("b"), "turn"],
+      // It does not look like a token.
+      ["", tokenNamed("c").slice(0, 50), "turn"],
+    ] as const) {
+      const { stdout } = await jackin(args + flag, { input, tokens });
+      expect(JSON.parse(stdout)).toMatchObject({ provenBy, retired: true });
+    }
+    expect(asked).toEqual(Array(3).fill({ scope: { workspace: "web" }, runtime: "double" }));
+    const none = await jackin(args.replace("double", "none"), pasted());
+    expect(none.stderr).toContain("none");
+    expect(none.code).not.toBe(0);
+  });
+
+  it("keeps agents in the mode that they were started in", async () => {
+    await operator.configure(
+      '[claude]\noauth_token_source = "vault://1"\n[workspaces.web]\nworkdir = "~/web"\nclaude.auth_forward = "ignore"\n',
+    );
+    await jackin("eject web");
+    await jackin("load web --auth token --detach");
+    operator.keepers.error = new Error("no keeper");
+    const args = "config auth rotate-token --paste --restart";
+    const { code, stderr } = await jackin(args, pasted());
+    expect([code, held()]).toEqual([0, [tokenNamed("new")]]);
+    expect(stderr).toContain("Nobody keeps running agents signed in: no keeper");
   });
 
   it("does not have the old one revoked when the new one is the same", async () => {

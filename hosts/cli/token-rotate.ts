@@ -132,11 +132,15 @@ async function retireOld(
     const names = holders.map(({ instance }) => instance);
     await showRevokePage(deps, jackin, old, names, "old token");
   };
+  // Who names its very place has the new one, too.
+  if (stay.length > 0 && entry.reference !== old.reference) {
+    deps.err(harmless(`${old.reference} stays: it is the token of ${scopeNames(stay)}.`));
+    if (flags.verifyRevoked) deps.exit(3);
+    return false;
+  }
+  await showPage();
   // Its place has another value now, or is gone from the configuration: nothing is left to be taken away, or tried.
-  const isGone = entry.reference === old.reference || old.reference === "literal";
-  if (isGone || !replaced.includes(old.reference)) {
-    if (stay.length > 0) return false;
-    await showPage();
+  if (old.reference === "literal" || !replaced.includes(old.reference)) {
     if (!flags.verifyRevoked) return false;
     const text =
       "whether the old token is revoked cannot be told: it is not there any more to be tried";
@@ -144,11 +148,6 @@ async function retireOld(
     deps.exit(3);
     return false;
   }
-  if (stay.length > 0) {
-    deps.err(harmless(`${old.reference} stays: it is the token of ${scopeNames(stay)}.`));
-    return false;
-  }
-  await showPage();
   if (flags.verifyRevoked && !(await isRevoked(deps, jackin, old.reference, scope, flags))) {
     deps.notices([
       {
