@@ -181,7 +181,7 @@ export function ofKind<K extends Plugin["kind"]>(
 }
 
 /** The mode or runtime of that name; for a runtime without a name, the first one the host lists. */
-function pick<K extends "auth" | "runtime">(
+export function pick<K extends "auth" | "runtime">(
   plugins: readonly Plugin[],
   kind: K,
   name: string | undefined,

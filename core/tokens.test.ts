@@ -27,6 +27,18 @@ async function withToken(
 
 const bad401 = "Failed to authenticate. API Error: 401 Invalid authentication credentials";
 
+describe("a sign-in", () => {
+  it("does not begin where no token could be proven", async () => {
+    const { jackin, runtime } = createTokenWorld(config);
+    const error = new JackinError({ code: "runtime-missing", message: "Docker does not answer." });
+    runtime.probe = async () => ({ ready: false, error });
+    await expect(jackin.tokens.capture()).rejects.toBe(error);
+    await expect(jackin.tokens.capture({ runtime: "nope" })).rejects.toMatchObject({
+      code: "usage",
+    });
+  });
+});
+
 describe("a token's expiry", () => {
   it.each<[left: number, level: string | undefined, text: string]>([
     [365, undefined, ""],

@@ -2,7 +2,7 @@ import type { Notice, PluginContext, StorePlace } from "./contracts.ts";
 import { JackinError } from "./error.ts";
 import type { CallOptions, EditConfig, Jackin } from "./jackin.ts";
 import type { LaunchRequest } from "./launch.ts";
-import { planLaunch } from "./launch.ts";
+import { pick, planLaunch } from "./launch.ts";
 import type { Machine } from "./machine.ts";
 import type { Check } from "./overview.ts";
 import type { Secret } from "./secret.ts";
@@ -24,8 +24,11 @@ import { checkScope, noOwnToken, toReference } from "./token-use.ts";
 export interface Tokens {
   /** Where a token can be stored on this machine; the place that was used last comes first. */
   places(call?: PlacesOptions): Promise<readonly TokenPlace[]>;
-  /** Signs in for a new token by the operator's own `claude setup-token`. The signal ends it at any time. */
-  capture(call?: CallOptions): Promise<Capture>;
+  /**
+   * Signs in for a new token by the operator's own `claude setup-token`. The signal ends it at any time. Throws before that where
+   * the token could not be proven: it would be good for a year, and nobody's.
+   */
+  capture(call?: CaptureOptions): Promise<Capture>;
   /**
    * Store, read back, prove, note, configure: in this order, so that a launch never meets a token that was not proven.
    * When it throws, or is cancelled, what had been done is undone, and the error says what was and what could not be.
@@ -60,6 +63,11 @@ export interface Tokens {
 export interface PlacesOptions extends CallOptions {
   /** As in `StorePlace.place`: only the store that it is in is asked. Throws `usage` when there is none. */
   readonly of?: string | undefined;
+}
+
+export interface CaptureOptions extends CallOptions {
+  /** As for `install`. */
+  readonly runtime?: string | undefined;
 }
 
 export interface RestartOptions extends CallOptions {
@@ -162,7 +170,12 @@ export function createTokens(parts: TokenParts): Tokens {
   const { store, host } = machine;
   return {
     places: (call = {}) => listPlaces(plugins, store, call.of, context(call)),
-    capture: (call) => startCapture(context(call)),
+    async capture(call = {}) {
+      const ctx = context(call);
+      const runtime = await pick(plugins, "runtime", call.runtime).probe(ctx);
+      if (!runtime.ready) throw runtime.error;
+      return await startCapture(ctx);
+    },
     async install(request, call) {
       const readConfig = async () => (await parts.config()).config;
       const all = { machine, plugins, editConfig: editor(), readConfig };

@@ -18,6 +18,8 @@ export interface ObtainFlags {
   readonly store?: string;
   readonly reuse?: string;
   readonly paste?: boolean;
+  /** Where the token is proven. */
+  readonly runtime?: string;
 }
 
 export interface NewToken {
@@ -56,9 +58,14 @@ export async function obtainToken(
   const place = await choosePlace(deps, jackin, flags.store);
   if (flags.paste) return await pastedToken(deps, jackin, place);
   for (;;) {
-    const failure = await signIn(deps, jackin).then((value) => ({ value }), toJackinError);
+    const failure = await signIn(deps, jackin, flags.runtime).then(
+      (value) => ({ value }),
+      toJackinError,
+    );
     if ("value" in failure) return { from: { place, value: failure.value } };
     if (failure.code === "cancelled" || deps.signal.aborted) throw failure;
+    // Another way to get a token does not help.
+    if (failure.code.startsWith("runtime-")) throw failure;
     deps.notices([toWarning(failure)]);
     const next = await deps.prompts.select("The sign-in did not work here. How to go on?", [
       { value: "paste", label: "make it elsewhere and paste it", hint: "claude setup-token" },

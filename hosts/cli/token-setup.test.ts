@@ -144,6 +144,22 @@ describe("setup on a terminal", () => {
     expect(stdout).toContain("stored:      vault://mine (not put there by jackin)\n");
   });
 
+  it("ends where no token could be proven, instead of asking for one made elsewhere", async () => {
+    const failure = new JackinError({ code: "runtime-missing", message: "Docker is not there." });
+    const asked: unknown[] = [];
+    const outcome = await jackin(`${setup} --runtime double`, {
+      ...onTerminal("vault"),
+      tokens: {
+        capture(call) {
+          asked.push(call?.runtime);
+          return Promise.reject(failure);
+        },
+      },
+    });
+    expect([outcome.code, asked, operator.asked]).toEqual([1, ["double"], [where]]);
+    expect(outcome.stderr).toContain("error: Docker is not there.\n");
+  });
+
   it.each([[["cancel"]], [["vault", "cancel"]]])("leaves no trace after %j", async (answers) => {
     const capture = captureDouble(token);
     const outcome = await jackin(setup, { ...onTerminal(...answers), tokens: capture.tokens });

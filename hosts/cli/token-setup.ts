@@ -16,7 +16,6 @@ import type { TokenTarget } from "./token-scope.ts";
 
 export interface InstallFlags extends ObtainFlags {
   readonly probe?: boolean;
-  readonly runtime?: string;
   readonly json?: boolean;
 }
 

@@ -5,13 +5,17 @@ import { hasColor } from "./io.ts";
 import { harmless } from "./show.ts";
 
 /** Signs in by `claude setup-token`, whose screen nobody sees, and answers the token. Throws why it failed. */
-export async function signIn(deps: CommandDeps, jackin: Jackin): Promise<Secret> {
+export async function signIn(
+  deps: CommandDeps,
+  jackin: Jackin,
+  runtime: string | undefined,
+): Promise<Secret> {
   const { signal } = deps;
   deps.err(
     "A new token is made by signing in: this machine's own claude setup-token, in a terminal of its own.",
   );
   await using capture = await deps.working("starting claude setup-token", (progress) =>
-    jackin.tokens.capture({ signal, progress }),
+    jackin.tokens.capture({ signal, progress, runtime }),
   );
   let shown: string | undefined;
   for (let state = capture.state; ;) {

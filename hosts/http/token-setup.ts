@@ -114,7 +114,7 @@ export function beginSetup(jackin: Jackin, body: SetupBody, until: AbortSignal):
   }
 
   async function signIn(): Promise<Secret> {
-    await using begun = await jackin.tokens.capture({ signal });
+    await using begun = await jackin.tokens.capture({ signal, runtime: body.runtime });
     capture = begun;
     try {
       for (let now = begun.state; ; now = await begun.next(now)) {
