@@ -210,6 +210,29 @@ describe("doctor", () => {
     const none = await jackin("config auth doctor-token");
     expect([none.code, none.stderr]).toEqual([3, expect.stringContaining("setup-token")]);
   });
+
+  it("names those that nobody uses, and says when there is none", async () => {
+    await jackin(`${revoke} --yes`);
+    const all = "config auth doctor-token --all";
+    expect(await jackin(all)).toMatchObject({ code: 0, stdout: "" });
+    expect((await jackin(all)).stderr).toContain(
+      "No token is known.\n→ jackin workspace claude-token setup\n",
+    );
+    await jackin("config auth setup-token --paste --store vault", { input: tokenNamed("b") });
+    await jackin("config auth setup-token --paste --store vault --yes", { input: tokenNamed("c") });
+    const { code, stdout } = await jackin(all);
+    expect([code, stdout.match(/^vault.*$/gm)]).toEqual([
+      0,
+      ["vault://3: used by global", "vault://2: not in use"],
+    ]);
+  });
+
+  it("has a token answer where it is told to", async () => {
+    const doctor = "workspace claude-token doctor web --probe --runtime";
+    expect((await jackin(`${doctor} double`)).stdout).toContain("✓ turn: ");
+    const { code, stdout } = await jackin(`${doctor} none`);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^! turn: .*none/m)]);
+  });
 });
 
 describe("auth status", () => {
@@ -233,12 +256,32 @@ describe("auth status", () => {
     });
     const { stdout } = await jackin("auth status");
     expect(stdout).toMatch(/^✓ token vault:\/\/1: .*, not in use\n/m);
+    operator.clock.time = now + 366 * 86_400_000;
+    for (const name of ["web", "two"]) {
+      vault.held.set(`vault://${name}`, tokenNamed(name));
+      await jackin(`workspace claude-token setup ${name} --reuse vault://${name} --yes`);
+    }
+    const late = await jackin("auth status");
+    expect([late.code, late.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /^✓ token vault:\/\/web: valid until nobody knows when, fingerprint \w+, used by workspace web$/m,
+      ),
+    ]);
     expect(stdout.match(/→ jackin config auth revoke-token --reference '.*'/g)).toEqual([
       "→ jackin config auth revoke-token --reference 'vault://1'",
     ]);
   });
 
-  it("is red in the last days of one, and 3 when it has expired", async () => {
+  it("warns in the last days of one, then is red, and 3 when it has expired", async () => {
+    operator.clock.time = now + 345 * 86_400_000;
+    const early = await jackin("auth status", { env: {}, terminal: ["stdout"] });
+    expect([early.code, early.stdout]).toEqual([
+      0,
+      expect.stringContaining(
+        "\u001b[33m!\u001b[39m token vault://1: expires in 20 days, on 2027-11-25 (estimated), fingerprint ",
+      ),
+    ]);
     operator.clock.time = now + 362 * 86_400_000;
     const { stdout, code } = await jackin("auth status", { env: {}, terminal: ["stdout"] });
     expect([code, stdout]).toEqual([

@@ -141,6 +141,9 @@ describe("secret-file reads", () => {
     expect(await answer(join(home, "link"))).toMatchObject(
       refused(/\/s\/f is open to others/, `^chmod 600 ${home}/s/f$`),
     );
+    await chmod(join(home, "s/f"), 0o600);
+    await chmod(join(home, "s"), 0o755);
+    expect(await answer(join(home, "link"))).toMatchObject(refused(/\/s, its folder, is open/));
   });
 
   it("nothing where nothing is, and says how to look", async () => {
