@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import type { PluginContext } from "./contracts.ts";
+import { readInstances } from "./instances.ts";
 import type { Machine } from "./machine.ts";
 import type { KeeperStatus } from "./roster.ts";
+import { takeRoster } from "./roster.ts";
 import { uncancelled } from "./uncancelled.ts";
 
 const claimSchema = v.object({
@@ -66,8 +68,25 @@ export async function keeperStatus(machine: Machine): Promise<KeeperStatus | und
   return { ...claim, state: isAlive === false ? "gone" : "running" };
 }
 
+/** Has somebody keep what runs, unless nothing runs or somebody does already. */
+export async function startUnlessKept(
+  machine: Machine,
+  startKeeper: () => Promise<void>,
+  ctx: PluginContext,
+): Promise<void> {
+  const { records } = await readInstances(machine.store);
+  if (!records.some(({ phase }) => phase === "running")) return;
+  const isKept = async () => (await keeperStatus(machine))?.state === "running";
+  if (await isKept()) return;
+  // A record does not know of an agent that has ended by itself.
+  const { instances } = await takeRoster(machine, ctx);
+  if (instances.every(({ state }) => state === "stopped")) return;
+  await using _lock = await lockKeeping(ctx);
+  if (!(await isKept())) await startKeeper();
+}
+
 /** Who starts a keeper holds this, so that two commands at once start one. */
-export async function lockKeeping({ host, signal }: PluginContext) {
+async function lockKeeping({ host, signal }: PluginContext) {
   return await host.lock?.("keeper", { signal });
 }
 

@@ -45,16 +45,9 @@ export { createBell } from "./bell.ts";
 export type { Bell } from "./bell.ts";
 export { bearsOnSignIn, toSettingsLayer } from "./settings-layer.ts";
 export type { SettingsLayer } from "./settings-layer.ts";
+export type { ConfigChange, EditConfig } from "./edit-config.ts";
 export { createJackin } from "./jackin.ts";
-export type {
-  CallOptions,
-  ConfigChange,
-  EditConfig,
-  Jackin,
-  JackinOptions,
-  Printed,
-  PrintOptions,
-} from "./jackin.ts";
+export type { CallOptions, Jackin, JackinOptions, Printed, PrintOptions } from "./jackin.ts";
 export { outranking, withoutCredentials } from "./outranking.ts";
 export type { EventKind, JackinEvent, Journal } from "./journal.ts";
 export type { LaunchRequest } from "./launch.ts";

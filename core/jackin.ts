@@ -1,21 +1,21 @@
-import type { Config } from "./config.ts";
 import type { Plugin, PluginContext } from "./contracts.ts";
 import type { Host, StateStore } from "./host.ts";
-import { keeperStatus, lockKeeping } from "./claim.ts";
+import { keeperStatus, startUnlessKept } from "./claim.ts";
 import type { Refreshed } from "./deliver.ts";
 import type { Drift } from "./drift.ts";
 import { lookAtDrift } from "./drifts.ts";
-import { JackinError, throwIfAborted, toJackinError } from "./error.ts";
-import { readInstances } from "./instances.ts";
+import type { EditConfig } from "./edit-config.ts";
+import { endAll, purgeInstances } from "./ending.ts";
+import { JackinError } from "./error.ts";
 import type { Explanation, ExplainRequest } from "./explain-target.ts";
 import { explainTarget } from "./explain-target.ts";
+import { findInstance } from "./find-instance.ts";
 import type { JackinEvent, Journal } from "./journal.ts";
 import { keepAgents, wakeKeeper } from "./keeper.ts";
 import type { LaunchRequest } from "./launch.ts";
 import { ofKind } from "./launch.ts";
 import type { Machine } from "./machine.ts";
-import { forget, runtimeOf, takeDown } from "./machine.ts";
-import { didYouMean } from "./nearest.ts";
+import { runtimeOf, takeDown } from "./machine.ts";
 import { refreshInstances } from "./refresh.ts";
 import { lockInstances } from "./reserve.ts";
 import type { InstanceStatus, Roster, Status } from "./roster.ts";
@@ -41,21 +41,6 @@ export interface JackinOptions {
   readonly startKeeper?: () => Promise<void>;
   /** How the configuration is changed; without it tokens can be looked at and not set up. */
   readonly editConfig?: EditConfig;
-}
-
-/**
- * Writes what `decide` wants, all at once or not at all; it may be asked again when somebody else writes meanwhile. Throws
- * `config-busy` and `config-invalid`.
- */
-export type EditConfig = (
-  decide: (config: Config) => readonly ConfigChange[],
-  call: CallOptions,
-) => Promise<void>;
-
-export interface ConfigChange {
-  readonly path: readonly string[];
-  /** Undefined: the key goes. */
-  readonly value?: string | undefined;
 }
 
 /** What the caller of an operation brings: a way to stop it and a place to say what is going on. */
@@ -217,7 +202,7 @@ export function createJackin(options: JackinOptions): Jackin {
   ): Promise<{ ended: boolean; code: number }> {
     const ctx = context(call);
     const all = await roster(ctx);
-    const found = find(instance, all);
+    const found = findInstance(instance, all);
     const isRunning = found.state === "running";
     if (isRunning && all.isLive(instance))
       return runtimeOf(machine, found.runtime).attach(instance, ctx);
@@ -241,7 +226,7 @@ export function createJackin(options: JackinOptions): Jackin {
 
   async function eject(instance: string, call: CallOptions = {}): Promise<InstanceStatus> {
     const ctx = context(call);
-    const found = find(instance, await roster(ctx));
+    const found = findInstance(instance, await roster(ctx));
     await takeDown(machine, instance, found.runtime, ctx);
     await changed("stopped", instance, "was ejected");
     return { ...found, state: "stopped" };
@@ -249,28 +234,9 @@ export function createJackin(options: JackinOptions): Jackin {
 
   async function exile(call: CallOptions = {}): Promise<readonly string[]> {
     const ctx = context(call);
-    const { instances, isThere } = await roster(ctx);
-    const chosen = instances.filter((item) => item.state !== "stopped" || isThere(item.instance));
-    const results = await Promise.allSettled(
-      chosen.map(({ instance, runtime }) => takeDown(machine, instance, runtime, ctx)),
+    return await endAll(machine, await roster(ctx), ctx, (instance) =>
+      changed("stopped", instance, "was ejected"),
     );
-    for (const [index, result] of results.entries())
-      if (result.status === "fulfilled")
-        await changed("stopped", chosen[index]!.instance, "was ejected");
-    const failures = results.flatMap((result, index) =>
-      result.status === "rejected"
-        ? [`  ${chosen[index]!.instance}: ${toJackinError(result.reason).message}`]
-        : [],
-    );
-    // That the rest of one that had ended is gone too is no news.
-    if (failures.length === 0)
-      return chosen.filter((item) => item.state !== "stopped").map((item) => item.instance);
-    throwIfAborted(ctx.signal);
-    throw new JackinError({
-      code: "host-failed",
-      message: `Not all could be stopped:\n${failures.join("\n")}`,
-      hint: "jackin status",
-    });
   }
 
   async function refresh(instance?: string, call: CallOptions = {}): Promise<readonly Refreshed[]> {
@@ -278,7 +244,7 @@ export function createJackin(options: JackinOptions): Jackin {
     await using _lock = await lockInstances(ctx);
     const all = await roster(ctx);
     const { config: current } = await config();
-    const named = instance === undefined ? all.instances : [find(instance, all)];
+    const named = instance === undefined ? all.instances : [findInstance(instance, all)];
     const running = named.filter((item) => item.state === "running");
     if (instance !== undefined && running.length === 0)
       throw new JackinError({
@@ -307,28 +273,7 @@ export function createJackin(options: JackinOptions): Jackin {
   async function purge(target: string, call: CallOptions = {}): Promise<readonly string[]> {
     const ctx = context(call);
     await using _lock = await lockInstances(ctx);
-    const { instances, unreadable } = await roster(ctx);
-    const named = instances.filter((item) => item.instance === target);
-    if (named.length === 0 && unreadable.includes(target)) {
-      await forget(machine, target);
-      return [target];
-    }
-    const chosen = named.length > 0 ? named : instances.filter((item) => item.workspace === target);
-    if (chosen.length === 0) throw noInstance(target, instances);
-    const live = chosen.filter((item) => item.state !== "stopped").map((item) => item.instance);
-    if (live.length > 0) {
-      const hint = live.map((instance) => `jackin eject ${instance}`).join("\n");
-      throw new JackinError({
-        code: "conflict",
-        message: `${live.join(", ")} may still run.`,
-        hint,
-      });
-    }
-    for (const { instance, runtime } of chosen) {
-      await runtimeOf(machine, runtime).stop(instance, ctx);
-      await forget(machine, instance);
-    }
-    return chosen.map((item) => item.instance);
+    return await purgeInstances(machine, target, await roster(ctx), ctx);
   }
 
   function keep({ stay = false, ...call }: Parameters<Jackin["keep"]>[0]) {
@@ -336,34 +281,10 @@ export function createJackin(options: JackinOptions): Jackin {
   }
 
   async function ensureKept(): Promise<void> {
-    if (!options.startKeeper) return;
-    const { records } = await readInstances(store);
-    if (!records.some(({ phase }) => phase === "running")) return;
-    const isKept = async () => (await keeperStatus(machine))?.state === "running";
-    if (await isKept()) return;
-    // A record does not know of an agent that has ended by itself.
-    const ctx = context();
-    if ((await roster(ctx)).instances.every(({ state }) => state === "stopped")) return;
-    await using _lock = await lockKeeping(ctx);
-    if (!(await isKept())) await options.startKeeper();
+    if (options.startKeeper) await startUnlessKept(machine, options.startKeeper, context());
   }
 
   async function* events(signal: AbortSignal): AsyncGenerator<JackinEvent> {
     if (journal) yield* journal.follow(signal);
   }
-}
-
-function find(instance: string, { instances }: Roster): InstanceStatus {
-  const found = instances.find((item) => item.instance === instance);
-  if (!found) throw noInstance(instance, instances);
-  return found;
-}
-
-function noInstance(name: string, instances: readonly InstanceStatus[]): JackinError {
-  const known = instances.map((item) => item.instance);
-  return new JackinError({
-    code: "not-found",
-    message: `No instance "${name}".${didYouMean(name, known)}`,
-    hint: "jackin status",
-  });
 }

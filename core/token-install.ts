@@ -3,7 +3,7 @@ import type { Config } from "./config.ts";
 import type { Plugin, PluginContext, Written } from "./contracts.ts";
 import { fingerprint } from "./credential.ts";
 import { JackinError, throwIfAborted } from "./error.ts";
-import type { EditConfig } from "./jackin.ts";
+import type { EditConfig } from "./edit-config.ts";
 import type { Machine } from "./machine.ts";
 import type { Secret } from "./secret.ts";
 import { scopeName, tokenCommand, tokenLifetime } from "./token-expiry.ts";

@@ -2,7 +2,8 @@
 import type { Config } from "./config.ts";
 import type { PluginContext } from "./contracts.ts";
 import { JackinError, toJackinError } from "./error.ts";
-import type { CallOptions, EditConfig } from "./jackin.ts";
+import type { EditConfig } from "./edit-config.ts";
+import type { CallOptions } from "./jackin.ts";
 import { scopeName } from "./token-expiry.ts";
 import { lockTokens } from "./token-install.ts";
 import type { TokenScope } from "./token-ledger.ts";

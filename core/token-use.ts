@@ -2,7 +2,7 @@
 import type { ClaudeScope, Config, Scope } from "./config.ts";
 import { allScopes } from "./config.ts";
 import type { Notice } from "./contracts.ts";
-import type { ConfigChange } from "./jackin.ts";
+import type { ConfigChange } from "./edit-config.ts";
 import { JackinError } from "./error.ts";
 import { checkRole } from "./launch.ts";
 import { didYouMean } from "./nearest.ts";

@@ -1,6 +1,7 @@
 import type { Notice, PluginContext, StorePlace } from "./contracts.ts";
 import { JackinError } from "./error.ts";
-import type { CallOptions, EditConfig, Jackin } from "./jackin.ts";
+import type { EditConfig } from "./edit-config.ts";
+import type { CallOptions, Jackin } from "./jackin.ts";
 import type { LaunchRequest } from "./launch.ts";
 import { pick, planLaunch } from "./launch.ts";
 import type { Machine } from "./machine.ts";
