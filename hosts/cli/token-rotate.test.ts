@@ -34,7 +34,7 @@ describe("rotate", () => {
       "vault://1 is the token of workspace two too. Who gets the new one?: all, one",
       "Where shall the token be stored?: vault, ",
       "Code that the page shows (it is not shown here)",
-      "web must be started again for the new token. Do it now? The conversation goes on, a turn that runs is lost.",
+      "web must be started again for the new token. Do it now? The conversation goes on; a turn that runs is lost, and so are arguments that were given after --.",
     ]);
     expect(outcome.stdout).toContain("mode token:  workspace web, workspace two\n");
     expect(outcome.stderr).toMatch(
