@@ -116,7 +116,8 @@ export async function examineToken(
       ({ key, value: text }) => outranking.includes(key) && text !== "",
     );
     const said = set.map(({ key, scope: at }) => `${key} (${at})`);
-    const seen = await seenInside().catch((error: unknown) => unmade(name, "warning", error));
+    const keys = set.map(({ key }) => key);
+    const seen = await seenInside(keys).catch((error: unknown) => unmade(name, "warning", error));
     const [inside, unseen] = "state" in seen ? [[], seen] : [seen];
     const all = [...new Set([...said, ...inside])];
     return all.length === 0
@@ -131,15 +132,14 @@ export async function examineToken(
         ];
   }
 
-  async function seenInside(): Promise<readonly string[]> {
+  async function seenInside(but: readonly string[]): Promise<readonly string[]> {
     if (scope.workspace === undefined) return [];
     const request = { target: scope.workspace, role: scope.role, mode: "token" };
     const found = await explainTarget(machine, request, instances, { config, plugins }, ctx);
     return found.flatMap(({ sources }) =>
       sources
         .filter(
-          ({ state, outranks, source }) =>
-            state === "wins" && outranks && !outranking.includes(source),
+          ({ state, outranks, source }) => state === "wins" && outranks && !but.includes(source),
         )
         .map(({ source, where }) => `${source} (${where})`),
     );

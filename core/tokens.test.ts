@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { createTokenWorld, day, tokenOne, tokenTwo } from "../test/doubles/token-world.ts";
-import { cancelled, createSecret, JackinError } from "./index.ts";
+import { cancelled, createSecret, fingerprint, JackinError } from "./index.ts";
 import type { Config, TokenScope } from "./index.ts";
 
 const config: Config = {
@@ -241,6 +241,106 @@ describe("examining", () => {
     const { world, reference } = await withToken();
     change(world, reference);
     expect(await states(world, app)).toMatchObject(expected);
+  });
+
+  it("says of each what was seen", async () => {
+    const { world, tokens, reference } = await withToken();
+    const texts = async () => (await tokens.examine(app)).checks.map(({ text }) => text);
+    world.host.clock.time += 10 * day;
+    expect(await texts()).toEqual([
+      `${reference} is there, fingerprint ${await fingerprint(tokenOne)}`,
+      "made 10 days ago, valid for about 355 days more (estimated); proven 2026-11-25 12:00 UTC by claude auth status",
+      "workspace my-app is in mode token",
+      "nothing that jackin can see outranks it",
+    ]);
+    await tokens.install({ scopes: [app], from: { reference }, probe: true });
+    expect((await texts())[1]).toMatch(/; proven 2026-12-05 12:00 UTC by a turn$/);
+  });
+
+  it("says what is wrong with one, and what helps", async () => {
+    const role = { workspace: "my-app", role: "r" };
+    const workspaces = { "my-app": { workdir: "/w/app", env: { ANTHROPIC_API_KEY: "" } } };
+    const world = createTokenWorld({ roles: { r: {} }, workspaces });
+    const { reference, tokens } = await withToken([role], world);
+    const check = async (wanted: string, scope: TokenScope = role) =>
+      (await tokens.examine(scope, { probe: true })).checks.find(({ name }) => name === wanted);
+    const rotate = "jackin workspace claude-token rotate my-app --role r";
+    expect(await check("precedence")).toMatchObject({ state: "good" });
+    world.script.turn = { code: 1, stdout: bad401 };
+    expect(await check("turn")).toEqual({
+      name: "turn",
+      state: "bad",
+      text: `it is refused: ${bad401}`,
+      next: rotate,
+    });
+    const credential = { state: "none", path: "/none" } as const;
+    const env = ["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
+    world.runtime.surroundingsOf.set("jackin-proof", { env, credential, settings: [] });
+    expect(await check("turn")).toMatchObject({
+      text: expect.stringMatching(/^it was not tried: .*ANTHROPIC_AUTH_TOKEN/),
+      next: "jackin auth explain my-app",
+    });
+    world.vault.set(reference, tokenOne.slice(0, 50));
+    expect(await check("value")).toMatchObject({
+      state: "warning",
+      text: expect.stringContaining("replaced by hand"),
+      next: `jackin workspace claude-token setup my-app --role r --reuse '${reference}'   notes the new one`,
+    });
+    world.states.items.clear();
+    expect(await check("value")).toMatchObject({
+      text: expect.stringContaining("; it is 50 characters long"),
+    });
+    world.vault.delete(reference);
+    expect(await check("value")).toMatchObject({ state: "bad" });
+    expect(await check("turn")).toBeUndefined();
+    const { claude: _, ...rest } = world.config.workspaces!["my-app"]!.roles!["r"]!;
+    const held = { ...rest, env: { CLAUDE_CODE_OAUTH_TOKEN: tokenOne } };
+    const mine = { ...world.config.workspaces!["my-app"]!, roles: { r: held } };
+    world.config = { ...world.config, workspaces: { "my-app": mine } };
+    expect(await check("value")).toEqual({
+      name: "value",
+      state: "warning",
+      text: "it stands in the configuration itself",
+      next: "jackin workspace claude-token setup my-app --role r   puts one into a store",
+    });
+    expect(await check("mode")).toMatchObject({
+      next: "jackin config auth set token --workspace my-app --role r",
+    });
+  });
+
+  it("finds what is in its way inside a running agent, each thing once", async () => {
+    const { world, tokens } = await withToken();
+    await world.jackin.load({ target: "my-app" });
+    const precedence = async () =>
+      (await tokens.examine(app)).checks.find(({ name }) => name === "precedence");
+    const credential = { state: "none", path: "/none" } as const;
+    const seen = { credential, settings: [], env: ["CLAUDE_CODE_OAUTH_TOKEN"] };
+    world.runtime.surroundingsOf.set("my-app", seen);
+    expect(await precedence()).toMatchObject({ state: "good" });
+    const env = ["ANTHROPIC_API_KEY", ...seen.env];
+    world.runtime.surroundingsOf.set("my-app", { ...seen, env });
+    expect(await precedence()).toMatchObject({
+      state: "bad",
+      text: "outranked by ANTHROPIC_API_KEY (environment of the agent): Claude Code uses that instead",
+      next: "jackin auth explain my-app",
+    });
+    world.config = { ...world.config, env: { ANTHROPIC_API_KEY: "vault://key" } };
+    expect(await precedence()).toMatchObject({
+      text: "outranked by ANTHROPIC_API_KEY (global): Claude Code uses that instead",
+    });
+    world.config = { ...world.config, env: {} };
+    const layer = {
+      layer: "user",
+      path: "/etc/x.json",
+      env: [],
+      apiKeyHelper: true,
+      withoutHooks: false,
+    } as const;
+    world.runtime.surroundingsOf.set("my-app", { ...seen, settings: [layer] });
+    expect(await precedence()).toMatchObject({
+      state: "bad",
+      text: expect.stringContaining("apiKeyHelper (/etc/x.json)"),
+    });
   });
 
   it("finds what it can when a running agent cannot be looked into", async () => {
