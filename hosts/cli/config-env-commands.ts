@@ -74,10 +74,10 @@ const examples: Readonly<Record<Group, string>> = {
 Examples:
   jackin config env set ORG acme
   jackin config env set API 'op://Work/acme-api/token' --role reviewer
-  jackin config env set GH_TOKEN '$GITHUB_TOKEN'       a variable of the host, read at each launch
-  pass show acme | jackin config env set ACME_KEY -    text from stdin, kept out of argv`,
+  jackin config env set GH_TOKEN '$GITHUB_TOKEN'    read at each launch
+  pass show acme | jackin config env set KEY -       text from stdin`,
   workspace: `
 Examples:
-  jackin workspace env set my-app CLAUDE_CODE_OAUTH_TOKEN 'op://Private/Claude/oauth-token'
+  jackin workspace env set my-app API 'op://Work/acme-api/token'
   jackin workspace env set my-app LEVEL debug --role reviewer`,
 };

@@ -46,7 +46,7 @@ const examples = `
 Examples:
   jackin load                                 the current folder
   jackin load my-app --role reviewer          a workspace, in a role
-  jackin load ~/src/site --auth token         a folder, with the long-lived token
+  jackin load ~/src/site --auth token         a folder, by the long-lived token
   jackin load my-app -- --model opus          what follows -- is for Claude Code
   git diff | jackin load --print - -- --output-format json`;
 

@@ -37,7 +37,19 @@ export function createProgram(deps: CommandDeps, passed: readonly string[]): Com
   registerConfigCommands(program, deps);
   registerTokenCommands(program, deps);
   registerServe(program, deps);
+  program.commands.forEach(describe);
   return program.helpCommand("help [command]", "print the help of a command");
+}
+
+/** One text does for both, a sentence in its own help and a phrase in the list of commands, where they say the same. */
+function describe(command: Command): void {
+  const text = command.description() || command.summary();
+  if (command.summary() === "")
+    command.summary(`${text.charAt(0).toLowerCase()}${text.slice(1)}`.replace(/\.$/, ""));
+  command.description(`${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/[^.]$/, "$&."));
+  if (command.commands.length === 0) return;
+  command.helpCommand("help [command]", "print the help of a command");
+  command.commands.forEach(describe);
 }
 
 function argumentsOf({ registeredArguments }: Command): string {
@@ -50,11 +62,12 @@ const examples = `
 Alone, on a terminal, jackin asks what to do.
 
 Examples:
-  jackin load                          an agent for the current folder, signed in as you are
-  jackin load my-app --detach          start workspace my-app and leave it running
-  jackin load --print "fix the tests"  one prompt, no screen, Claude Code's exit code
+  jackin load                          an agent for the current folder
+  jackin load my-app --detach          workspace my-app, left running
+  jackin load --print "fix the tests"  one prompt without a screen
   jackin hardline my-app               come back to a running agent
-  jackin status                        what runs, with which login, valid until when
+  jackin status                        what runs, with which login
   jackin doctor                        what is missing on this machine
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a credential needs you, 130 cancelled.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a credential needs you,
+130 cancelled.`;

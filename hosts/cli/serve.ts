@@ -7,8 +7,8 @@ interface ServeFlags {
   readonly host: string;
   readonly tokenFile?: string;
   readonly allowRemote?: boolean;
-  readonly allowHost: readonly string[];
-  readonly allowOrigin: readonly string[];
+  readonly allowHost?: readonly string[];
+  readonly allowOrigin?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -23,8 +23,8 @@ export function registerServe(program: Command, deps: CommandDeps): void {
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--token-file <file>", "bearer token to ask for, in a file of mode 0600")
     .option("--allow-remote", "permit an address that other machines reach; plain HTTP")
-    .option("--allow-host <name>", "also answer to this name (repeatable)", add, [])
-    .option("--allow-origin <origin>", "let this origin's pages call (repeatable)", add, [])
+    .option("--allow-host <name>", "also answer to this name (repeatable)", add)
+    .option("--allow-origin <origin>", "let this origin's pages call (repeatable)", add)
     .option("--json", "print where it listens as JSON")
     .action(async (flags: ServeFlags) => {
       const port = toPort(flags.port);
@@ -38,8 +38,8 @@ export function registerServe(program: Command, deps: CommandDeps): void {
         address: flags.host,
         tokenFile: flags.tokenFile,
         allowRemote: flags.allowRemote ?? false,
-        allowedHosts: flags.allowHost,
-        allowedOrigins: flags.allowOrigin,
+        allowedHosts: flags.allowHost ?? [],
+        allowedOrigins: flags.allowOrigin ?? [],
         signal: deps.signal,
         log: deps.err,
       });
@@ -52,7 +52,7 @@ export function registerServe(program: Command, deps: CommandDeps): void {
     });
 }
 
-function add(value: string, before: readonly string[]): readonly string[] {
+function add(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

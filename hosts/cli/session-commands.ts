@@ -13,7 +13,6 @@ export function registerSessionCommands(program: Command, deps: CommandDeps): vo
       .command(name)
       .helpGroup("Agents:")
       .summary(summary)
-      .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
       .addHelpText("after", `\nExamples:\n${example}`);
 
   command(
