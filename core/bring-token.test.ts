@@ -169,6 +169,11 @@ describe("bringing the token", () => {
     deliver.now = "file";
     expect(await jackin.refresh("a")).toMatchObject(restart);
     expect([asked, runtime.put]).toEqual([[], []]);
+    // Nor has one that has it in a file anywhere to take a variable.
+    await jackin.load({ target: "/w/b" });
+    deliver.now = "env";
+    expect(await jackin.refresh("b")).toMatchObject(restart);
+    expect(runtime.put).toEqual([]);
   });
 
   it("fails when the token is not there, and the agent keeps what it has", async () => {

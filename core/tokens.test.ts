@@ -623,6 +623,15 @@ describe("replacing a token under running agents", () => {
     world.script.turn = { code: 1, stdout: "API Error: 403 oauth_org_not_allowed" };
     await expect(tokens.isAccepted(reference)).rejects.toMatchObject({ code: "start-failed" });
     expect(world.config.claude).toBeUndefined();
+    // As an agent of the scope would.
+    const [mine] = Object.values(world.config.workspaces!);
+    const there = { ...mine, workdir: "/w/app", env: { ORG: "acme" } };
+    world.config = { workspaces: { "my-app": there } };
+    world.script.turn = { code: 0, stdout: "pong" };
+    await tokens.isAccepted(reference, { scope: app });
+    const { env, grant } = world.runtime.starts.at(-1)!;
+    expect(env["ORG"]?.reveal()).toBe("acme");
+    expect(grant.env["CLAUDE_CODE_OAUTH_TOKEN"]?.reveal()).toBe(tokenOne);
     // It is nowhere to be read any more: the word is refused, and that would say nothing.
     world.script.turn = { code: 1, stdout: bad401 };
     await expect(tokens.isAccepted("literal")).rejects.toMatchObject({ code: "usage" });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { cancelled, JackinError } from "../../core/index.ts";
+import type { ReleaseRequest } from "../../core/index.ts";
 import { now } from "./operator-double.ts";
 import { tokenNamed, createTokenOperator, onTerminal } from "./token-double.ts";
 
@@ -48,8 +49,14 @@ describe("revoke", () => {
       code: 2,
       stderr: expect.stringContaining("→ jackin workspace claude-token revoke web --yes"),
     });
-    expect((await jackin(`${revoke} --agents kill`)).code).toBe(2);
-    expect((await jackin(`${revoke} --mode tokn`)).code).toBe(2);
+    expect(await jackin(`${revoke} --yes --agents kill`)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--agents is stop, restart, leave"),
+    });
+    expect(await jackin(`${revoke} --yes --mode tokn`)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("tokn"),
+    });
     expect(await config()).toBe(before);
     const { code, stdout, stderr } = await jackin(`${revoke} --yes --json`);
     expect([code, JSON.parse(stdout)]).toEqual([
@@ -68,6 +75,17 @@ describe("revoke", () => {
     expect((await config()).split('auth_forward = "ignore"')).toHaveLength(3);
     const again = await jackin(`${revoke} --yes`);
     expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining("has no token.") });
+  });
+
+  it("takes no other than the one that was shown", async () => {
+    let asked: ReleaseRequest | undefined;
+    const release = async (request: ReleaseRequest) => {
+      asked = request;
+      throw new JackinError({ code: "conflict", message: "Another one by now." });
+    };
+    expect(await jackin(`${revoke} --yes`, { tokens: { release } })).toMatchObject({ code: 1 });
+    expect(asked).toMatchObject({ reference: "vault://1", mode: "ignore" });
+    expect(vault.held.size).toBe(1);
   });
 
   it("stops agents if that is wanted", async () => {
