@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { JackinError } from "../../core/index.ts";
 
 /** The system's code (`ENOENT`, …) of an error of the file system or of a process. */
@@ -14,7 +15,7 @@ export function toHostError(error: unknown, path: string, done: string): JackinE
   return new JackinError({
     code: "host-failed",
     message: `${path} cannot be ${done}: ${why}.`,
-    hint: hint?.replace("PATH", path),
+    hint: hint?.replace("PATH", () => path).replace("FOLDER", () => dirname(path)),
     cause: error,
   });
 }
@@ -38,8 +39,8 @@ const reasons: Readonly<Record<string, readonly [why: string, hint: string]>> = 
   ENOTEMPTY: ["a folder that is not empty is in the way", "Move the folder away: PATH"],
   EEXIST: ["something else is there already", "See what is there: ls -ld PATH"],
   ENOENT: ["nothing is there", "See each part of the path: namei -l PATH"],
-  ENOSPC: ["no space is left on the disk", "Free some space: df -h PATH"],
-  EDQUOT: ["the disk quota is used up", "Free some space: df -h PATH"],
+  ENOSPC: ["no space is left on the disk", "Free some space: df -h FOLDER"],
+  EDQUOT: ["the disk quota is used up", "Free some space: df -h FOLDER"],
   ENAMETOOLONG: ["the name is too long for the file system", "Choose a shorter name."],
   EMFILE: ["too many files are open", "Raise the limit of open files: ulimit -n"],
   ENXIO: ["it is no plain file", "See what it is: ls -l PATH"],

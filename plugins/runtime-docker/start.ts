@@ -148,7 +148,7 @@ async function execute(
     throw new JackinError({
       code: "start-failed",
       message: `[${owner}] What the agent needs could not be written: ${lastLines(result.stderr, 1)}`,
-      hint: `Free some space: df -h ${spec.home}`,
+      hint: `Free some space: df -h ${spec.home.slice(0, spec.home.lastIndexOf("/"))}`,
     });
   throw await notPrepared(spec, name, result, ctx);
 }
