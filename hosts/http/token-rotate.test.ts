@@ -49,6 +49,16 @@ describe("a rotation", () => {
     });
   });
 
+  it("has nobody revoke the old one when the new one is the same", async () => {
+    const world = await withAgent("env");
+    world.vault.set("vault://copy", world.vault.get("vault://token-1")!);
+    const body = { workspace: "my-app", reference: "vault://copy", rotate: "all" };
+    let done = await world.begin(body);
+    while (done.state === "start" || done.state === "installing") done = await world.after(done);
+    expect(done).toMatchObject({ state: "done", notices: [{ level: "warning" }] });
+    expect(JSON.stringify(done)).not.toContain("https://claude.ai");
+  });
+
   it("is done also when what comes after fails, and says so", async () => {
     const world = await withAgent("env");
     world.script.removeError = new JackinError({ code: "secret-failed", message: "locked" });

@@ -8,13 +8,18 @@ type Done = Extract<Setup, { state: "done" }>;
 /** The new one is in use already: what fails here is told, and undoes nothing. */
 export async function replaceUnderAgents(
   { tokens }: Jackin,
-  { reference, scopes }: TokenStatus,
+  { reference, scopes, entry: old }: TokenStatus,
   { entry, replaced, notices }: Installed,
   call: CallOptions,
 ): Promise<Pick<Done, "agents" | "retired" | "notices">> {
   const told = [...notices];
+  if (old?.fingerprint === entry.fingerprint)
+    told.push({
+      level: "warning",
+      text: "the new token is the old one once more: revoked, it would be so for all that use it",
+    });
   // Others may name it still, and then it is to stay.
-  if (scopes.every((scope) => entry.scopes.some((moved) => isSameScope(moved, scope))))
+  else if (scopes.every((scope) => entry.scopes.some((moved) => isSameScope(moved, scope))))
     told.push({
       level: "info",
       text: `the old token ${reference} is good until it is revoked at Anthropic, by hand`,
