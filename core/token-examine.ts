@@ -2,7 +2,7 @@
 import type { Config } from "./config.ts";
 import type { Plugin, PluginContext } from "./contracts.ts";
 import { fingerprint } from "./credential.ts";
-import { JackinError, toJackinError } from "./error.ts";
+import { toJackinError } from "./error.ts";
 import { explainTarget } from "./explain-target.ts";
 import type { Machine } from "./machine.ts";
 import { outranking } from "./outranking.ts";
@@ -16,7 +16,7 @@ import { listTokens, names } from "./token-list.ts";
 import { proveToken } from "./token-proof.ts";
 import { readBack } from "./token-store.ts";
 import { toToken } from "./token-text.ts";
-import { checkScope, isSameScope, literal, toReference, toUse, withChanges } from "./token-use.ts";
+import { checkScope, isSameScope, literal, toReference } from "./token-use.ts";
 import type { ProbeOptions, TokenReport } from "./tokens.ts";
 import { toDate } from "./wording.ts";
 
@@ -209,27 +209,4 @@ function setMode({ workspace, role }: TokenScope): string {
     ...(role === undefined ? [] : [`--role ${role}`]),
   ];
   return ["jackin config auth set token", ...flags].join(" ");
-}
-
-/** Whether the API takes a token that may not be configured any more. */
-export async function isTokenAccepted(
-  { machine, plugins, config }: Omit<Parts, "instances">,
-  reference: string,
-  { scope = {}, runtime }: Pick<ProbeOptions, "scope" | "runtime">,
-  ctx: PluginContext,
-): Promise<"accepted" | "refused"> {
-  if (reference === literal)
-    throw new JackinError({
-      code: "usage",
-      message: "A token that stood in the configuration is nowhere to be tried any more.",
-    });
-  const proposed = withChanges(config, toUse(scope, reference));
-  const request = { config: proposed, scope, turn: true, runtime };
-  const proof = await proveToken(machine, plugins, request, ctx);
-  if (proof.outcome === "accepted") return "accepted";
-  if (/^(expired|revoked|refused|malformed)$/.test(proof.cause)) return "refused";
-  throw new JackinError({
-    code: "start-failed",
-    message: `Whether ${reference} is still accepted cannot be told: ${proof.text}`,
-  });
 }

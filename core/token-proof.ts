@@ -11,6 +11,7 @@ import type { Machine } from "./machine.ts";
 import { forget, runtimeOf, takeDown } from "./machine.ts";
 import { startInstance } from "./start.ts";
 import type { TokenScope } from "./token-ledger.ts";
+import { literal, toUse, withChanges } from "./token-use.ts";
 import { uncancelled } from "./uncancelled.ts";
 import { within } from "./within.ts";
 
@@ -61,6 +62,30 @@ export async function proveToken(
   ctx.progress("waiting for the answer to one turn");
   const { code, stdout } = await run(["-p", "--max-turns", "1"], "Answer with the one word: pong");
   return code === 0 ? { outcome: "accepted" } : judge(stdout);
+}
+
+/** Whether the API takes a token that may not be configured any more; it is tried at `scope`. */
+export async function isTokenAccepted(
+  machine: Machine,
+  plugins: readonly Plugin[],
+  reference: string,
+  { config, scope, runtime }: Omit<ProofRequest, "turn">,
+  ctx: PluginContext,
+): Promise<"accepted" | "refused"> {
+  if (reference === literal)
+    throw new JackinError({
+      code: "usage",
+      message: "A token that stood in the configuration is nowhere to be tried any more.",
+    });
+  const proposed = withChanges(config, toUse(scope, reference));
+  const request = { config: proposed, scope, turn: true, runtime };
+  const proof = await proveToken(machine, plugins, request, ctx);
+  if (proof.outcome === "accepted") return "accepted";
+  if (/^(expired|revoked|refused|malformed)$/.test(proof.cause)) return "refused";
+  throw new JackinError({
+    code: "start-failed",
+    message: `Whether ${reference} is still accepted cannot be told: ${proof.text}`,
+  });
 }
 
 /** An instance hands its secrets to the first that runs in it, so each run has one of its own. */

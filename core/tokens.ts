@@ -12,11 +12,12 @@ import { findToken } from "./token.ts";
 import { bringAlong, restartAgent } from "./token-agents.ts";
 import type { Capture } from "./token-capture.ts";
 import { startCapture } from "./token-capture.ts";
-import { examineToken, isTokenAccepted } from "./token-examine.ts";
+import { examineToken } from "./token-examine.ts";
 import { installToken } from "./token-install.ts";
 import type { TokenVerb } from "./token-expiry.ts";
 import type { TokenEntry, TokenScope } from "./token-ledger.ts";
 import { listTokens, names } from "./token-list.ts";
+import { isTokenAccepted } from "./token-proof.ts";
 import { releaseTokens, retireToken } from "./token-release.ts";
 import { listPlaces } from "./token-store.ts";
 import { checkScope, noOwnToken, toReference } from "./token-use.ts";
@@ -207,10 +208,10 @@ export function createTokens(parts: TokenParts): Tokens {
       return await bringAlong(machine, live, reference, { config, plugins }, context(call));
     },
     restart: (instance, call) => restartAgent(parts, instance, call),
-    async isAccepted(reference, call = {}) {
+    async isAccepted(named, { scope = {}, runtime, ...call } = {}) {
       const { config } = await parts.config();
-      const all = { machine, plugins, config };
-      return await isTokenAccepted(all, toReference(reference), call, context(call));
+      const at = { config, scope, runtime };
+      return await isTokenAccepted(machine, plugins, toReference(named), at, context(call));
     },
     retire: (reference, call) => retireToken(parts, reference, call),
     release: (request, call) => releaseTokens({ ...parts, editConfig: editor() }, request, call),

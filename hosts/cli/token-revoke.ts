@@ -13,7 +13,7 @@ import { ensureKept } from "./keeping.ts";
 import { harmless } from "./show.ts";
 import { restartAll } from "./token-agents.ts";
 import { showRevokePage } from "./token-page.ts";
-import { retire } from "./token-rotate.ts";
+import { retire } from "./token-retire.ts";
 import { chooseScope, scopeNames } from "./token-scope.ts";
 import type { TokenTarget } from "./token-scope.ts";
 
