@@ -109,6 +109,19 @@ describe("revoke", () => {
     expect(stderr).toContain("web still holds it");
   });
 
+  it("says who holds it still when one cannot be started again", async () => {
+    await jackin("load web --detach");
+    operator.keepers.error = new Error("no keeper");
+    const restart = () =>
+      Promise.reject(new JackinError({ code: "start-failed", message: "No room." }));
+    const args = `${revoke} --yes --agents restart`;
+    const { code, stderr } = await jackin(args, { tokens: { restart } });
+    expect([code, vault.held.size]).toEqual([1, 0]);
+    expect(stderr).toContain("web was not started again: No room.");
+    expect(stderr).toContain("web still holds it, and will be refused once it is revoked");
+    expect(stderr).toContain("Nobody keeps running agents signed in: no keeper");
+  });
+
   it("says what is left to be done when it is interrupted half-way", async () => {
     await jackin("load web --detach");
     vi.spyOn(operator.runtime.plugin, "stop").mockRejectedValue(cancelled());
@@ -137,7 +150,12 @@ describe("revoke", () => {
     const outcome = await jackin(`${revoke} --yes`, { plugins: [plugin] });
     expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining("Read-only") });
     const next = /→ jackin (config auth revoke-token --reference) '(\S+)'/.exec(outcome.stderr)!;
-    expect(await jackin(`${next[1]} ${next[2]}`)).toMatchObject({ code: 0 });
+    expect(await jackin(`${next[1]} ${next[2]}`)).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(
+        /removed from its store\n(?:.*\n)*The token vault:\/\/1 \(made on .*\) is good until .*\nhttps:\/\/claude\.ai\//,
+      ),
+    });
     expect(vault.held.size).toBe(0);
     expect(await config()).not.toContain("vault");
   });
