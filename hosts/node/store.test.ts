@@ -75,10 +75,13 @@ describe("createFileStore", () => {
     ["empty", ""],
     ["no object", `"text"`],
     ["null", "null"],
-  ])("takes a file that is %s for absent and leaves it", async (_, text) => {
-    await writeFile(join(folder, "a.json"), text);
+    ["no text", Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
+    ["endless", Buffer.alloc(16 * 1024 * 1024 + 1, " ")],
+  ])("takes a file that is %s for absent and leaves it", async (_, content) => {
+    await writeFile(join(folder, "a.json"), content);
     expect(await createFileStore(folder).getItem("a")).toBeNull();
-    expect(await readFile(join(folder, "a.json"), "utf8")).toBe(text);
+    const left = await readFile(join(folder, "a.json"));
+    expect(left.equals(Buffer.from(content))).toBe(true);
   });
 
   it("reads no link and no name that it did not make", async () => {

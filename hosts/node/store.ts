@@ -2,13 +2,14 @@ import { join } from "node:path";
 import { createStorage, defineDriver } from "unstorage";
 import type { HostFiles, StateStore } from "../../core/index.ts";
 import { createFiles } from "./files.ts";
+import { systemCode } from "./host-error.ts";
 
 const maxBytes = 16 * 1024 * 1024;
 const ending = ".json";
 
 /**
- * Keeps state as one JSON file a key in `folder`, 0600, each written whole. A torn file, or one that is no JSON object,
- * counts as absent and stays where it is.
+ * Keeps state as one JSON file a key in `folder`, 0600, each written whole. A damaged file, whatever is in it, counts as
+ * absent and stays where it is.
  */
 export function createFileStore(folder: string): StateStore {
   const files = createFiles({ home: "", state: folder });
@@ -24,7 +25,9 @@ const fileDriver = defineDriver(({ folder, files }: { folder: string; files: Hos
     hasItem: isThere,
     async getItem(key) {
       if (!(await isThere(key))) return null;
-      const text = await files.read(pathOf(key), { maxBytes, followLinks: false });
+      const text = await files
+        .read(pathOf(key), { maxBytes, followLinks: false })
+        .catch(refusedContent);
       return text !== undefined && holdsObject(text) ? text : null;
     },
     setItem: (key, value) => files.write(pathOf(key), value),
@@ -32,6 +35,11 @@ const fileDriver = defineDriver(({ folder, files }: { folder: string; files: Hos
     getKeys: async () => (await files.list(folder)).flatMap(toKey),
   };
 });
+
+/** A file that was damaged may be no text at all; what the system itself refuses to read is another matter. */
+function refusedContent(error: unknown): undefined {
+  if (systemCode((error as Error).cause) !== undefined) throw error;
+}
 
 /** Upper-case letters are escaped too: on macOS `A.json` and `a.json` are one file. */
 function toFileName(key: string): string {
