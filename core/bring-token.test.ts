@@ -252,6 +252,14 @@ describe("bringing along what fails", () => {
     expect(await jackin.tokens.bringAlong("vault://one")).toMatchObject([failed, failed]);
   });
 
+  it("says of one whose runtime does not answer that it may have the old one", async () => {
+    const { jackin, runtime } = await replaced();
+    vi.spyOn(runtime, "list").mockRejectedValue(new Error("It hangs."));
+    const text = "it may still run with the old one";
+    const left = { outcome: "failed", text };
+    expect(await jackin.tokens.bringAlong("vault://one")).toMatchObject([left, left]);
+  });
+
   it("ends when it is cancelled", async () => {
     const { jackin, runtime } = await replaced();
     const abort = new AbortController();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { duration, harmless, table, validity } from "./show.ts";
+import { duration, harmless, noticeLines, table, validity } from "./show.ts";
 
 describe("duration", () => {
   it.each([
@@ -24,6 +24,18 @@ it("tells an expired credential from one that nobody knows the end of", () => {
 
 it("takes what steers a terminal out of foreign text and keeps its lines", () => {
   expect(harmless("a\u001b]0;x\u0007\r\nb\u009b2J\tü")).toBe("a?]0;x??\nb?2J\tü");
+});
+
+it("has a warning in yellow, an urgent one in red, and its steps below", () => {
+  const lines = (["info", "warning", "urgent"] as const).flatMap((level) =>
+    noticeLines([{ level, text: "x", next: "a\nb" }], (color, text) => `<${color} ${text}>`),
+  );
+  expect(lines.filter((line) => !line.startsWith("  → "))).toEqual([
+    "note: x",
+    "<yellow warning:> x",
+    "<red warning:> x",
+  ]);
+  expect(lines.slice(0, 3)).toEqual(["note: x", "  → a", "  → b"]);
 });
 
 describe("table", () => {

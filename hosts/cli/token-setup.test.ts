@@ -359,7 +359,10 @@ describe("setup without a terminal", () => {
       Promise.reject(new JackinError({ code: "host-failed", message: "It hangs." }));
     const args = "workspace claude-token setup --all --paste --store vault";
     const outcome = await jackin(args, { input: token, tokens: { ofLaunch } });
-    expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining("It hangs.") });
+    expect(outcome).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^error: It hangs\.$/m),
+    });
     expect([vault.held.size, await config()]).toEqual([0, file]);
   });
 
