@@ -82,16 +82,21 @@ describe("a signal", () => {
     expect(end.stderr).toMatch(/start hangs\nstopping\nstop is asked\nCancelled\.\n$/);
   });
 
-  it("of a terminal that is gone may come twice, and what is under way is still cleared", async () => {
+  it.each([
+    // The shell and the system each tell of a terminal that is gone.
+    ["SIGHUP", 129],
+    // `timeout` tells its child, and then its whole group.
+    ["SIGTERM", 143],
+  ] as const)("%s may come twice, and what is under way is still cleared", async (signal, code) => {
     await plug("works");
     const jackin = launch();
     await jackin.until("start hangs");
-    jackin.child.kill("SIGHUP");
-    jackin.child.kill("SIGHUP");
+    jackin.child.kill(signal);
+    jackin.child.kill(signal);
     await jackin.until("stopping");
-    jackin.child.kill("SIGHUP");
+    jackin.child.kill(signal);
     const end = await jackin.exit;
-    expect(end).toMatchObject({ code: 129, signal: null });
+    expect(end).toMatchObject({ code, signal: null });
     expect(end.stderr).toMatch(/stop is asked\nCancelled\.\n$/);
   });
 

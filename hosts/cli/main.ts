@@ -12,9 +12,9 @@ if (tooOld !== undefined) {
 const stop = new AbortController();
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
   process.on(signal, () => {
-    // The second time it is meant: whatever is left is found and cleared by the next command. Not so of a terminal that is
-    // gone: the system and the shell each tell it, and who keeps agents signed in has to hand that over.
-    if (stop.signal.aborted && signal !== "SIGHUP") process.exit(code);
+    // The second Ctrl-C is meant: whatever is left is found and cleared by the next command. The others come twice by themselves:
+    // the system and the shell each tell of a terminal that is gone, and `timeout` tells its child and then its whole group.
+    if (stop.signal.aborted && signal === "SIGINT") process.exit(code);
     stop.abort(signal);
   });
 }
