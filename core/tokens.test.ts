@@ -625,7 +625,9 @@ describe("replacing a token under running agents", () => {
     expect(world.config.claude).toBeUndefined();
     // As an agent of the scope would.
     const [mine] = Object.values(world.config.workspaces!);
-    const there = { ...mine, workdir: "/w/app", env: { ORG: "acme" } };
+    const claude = { oauth_token_source: "vault://new" };
+    world.vault.set("vault://new", tokenTwo);
+    const there = { ...mine, workdir: "/w/app", env: { ORG: "acme" }, claude };
     world.config = { workspaces: { "my-app": there } };
     world.script.turn = { code: 0, stdout: "pong" };
     await tokens.isAccepted(reference, { scope: app });

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cancelled, JackinError } from "../../core/index.ts";
-import type { Jackin } from "../../core/index.ts";
+import type { Jackin, Tokens } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import type { Choice } from "./prompts.ts";
 import {
@@ -142,6 +142,15 @@ describe("setup on a terminal", () => {
       tokens: { capture },
     });
     expect(stdout).toContain("stored:      vault://mine (not put there by jackin)\n");
+    expect(stdout).toContain(
+      "valid:       one year from when it was made, which is not known here\n",
+    );
+    const all = await jackin("config auth setup-token --reuse vault://other", {});
+    expect(all.code).toBe(3);
+    vault.held.set("vault://other", tokenNamed("other"));
+    expect((await jackin("config auth setup-token --reuse vault://other")).stderr).toContain(
+      "note: workspace web goes before it, with a token of its own: vault://mine\n",
+    );
   });
 
   it("ends where no token could be proven, instead of asking for one made elsewhere", async () => {
@@ -314,7 +323,7 @@ describe("setup without a terminal", () => {
 
   it("reads a token from stdin, repaired, and prints JSON", async () => {
     const args = `${setup} --paste --store vault --probe --json`;
-    const outcome = await jackin(args, { input: `  ${token}\n` });
+    const outcome = await jackin(args, { input: `  \u001b[200~${token}\n\u001b[201~\n` });
     expect(JSON.parse(outcome.stdout)).toMatchObject({
       reference: "vault://1",
       provenBy: "turn",
@@ -390,6 +399,17 @@ describe("setup without a terminal", () => {
     expect(outcome.code).toBe(2);
     expect(outcome.stderr).toContain("A token stands on the command line");
     expect(await config()).toBe(file);
+  });
+
+  it("keeps one that was pasted out of whatever it prints", async () => {
+    const install: Tokens["install"] = async ({ from }, { progress } = {}) => {
+      const message = `Who has ${"value" in from && from.value.reveal()}?`;
+      progress?.(message);
+      throw new JackinError({ code: "secret-failed", message });
+    };
+    const args = `${setup} --paste --store vault`;
+    const { code, stderr } = await jackin(args, { input: token, tokens: { install } });
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/^error: Who has \*+\?$/m)]);
   });
 
   it("leaves all as it was when the proof fails", async () => {
