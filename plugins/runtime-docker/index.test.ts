@@ -240,8 +240,14 @@ describe("start", () => {
     expect(ran().at(-1)).toBe("docker rm -f -v jackin-app");
   });
 
-  /** Somebody makes a container of that name after the launch has looked. */
-  function late(home: string, broken = false) {
+  const madeBy = (home: string) => ({
+    code: 0,
+    stdout: `{"name":"/jackin-app","running":true,"labels":{"jackin.home":"${home}"}}`,
+    stderr: "",
+  });
+
+  /** Somebody makes a container of that name after the launch has looked; what a second look sees then. */
+  function late(seen: ExecResult) {
     const { host, ctx, ran } = machine({ ...version, ...absent });
     let runs = 0;
     const exec: typeof host.exec = async (command, args, options) => {
@@ -252,10 +258,7 @@ describe("start", () => {
           code: 125,
           stderr: 'The container name "/jackin-app" is already in use',
         };
-      if (args[1] !== "inspect" || runs !== 1) return result;
-      if (broken) return { code: 1, stdout: "", stderr: "Docker is on fire" };
-      const stdout = `{"name":"/jackin-app","running":true,"labels":{"jackin.home":"${home}"}}`;
-      return { code: 0, stdout, stderr: "" };
+      return args[1] === "inspect" && runs === 1 ? seen : result;
     };
     const done = runtimeDocker().start(spec, { ...ctx, host: { ...host, exec } });
     const names = () =>
@@ -266,13 +269,16 @@ describe("start", () => {
   }
 
   it("takes the place of a container that a killed launch made after it had looked", async () => {
-    const { done, names } = late("/home/me/.jackin");
+    const { done, names } = late(madeBy("/home/me/.jackin"));
     await done;
     expect(names()).toEqual(["run", "jackin-app", "rm", "jackin-app", "run", "jackin-app"]);
   });
 
-  it("takes another name when another operator's container came after it had looked", async () => {
-    const { done, names } = late("/home/you/.jackin");
+  it.each([
+    ["another operator's container came", madeBy("/home/you/.jackin")],
+    ["one came that is on its way out", { stdout: "", ...absent["docker container inspect"] }],
+  ])("takes another name when after it had looked %s", async (_, seen) => {
+    const { done, names } = late(seen);
     await done;
     const [marked] = names().slice(-1);
     expect(marked).toMatch(/^jackin-app-[0-9a-f]{6}$/);
@@ -280,7 +286,7 @@ describe("start", () => {
   });
 
   it("removes nothing when it cannot tell whose the container is that came", async () => {
-    const { done, names } = late("/home/you/.jackin", true);
+    const { done, names } = late({ code: 1, stdout: "", stderr: "Docker is on fire" });
     await expect(done).rejects.toMatchObject({ code: "host-failed" });
     expect(names()).toEqual(["run", "jackin-app"]);
   });

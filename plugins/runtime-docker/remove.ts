@@ -22,15 +22,20 @@ export interface Located {
 
 /**
  * The container of an instance: `jackin-<instance>`, or, when another operator's jackin has a container of that name,
- * the name with a mark of this home behind it.
+ * the name with a mark of this home behind it. `taken` is in use, seen or not: a container that Docker is removing keeps its
+ * name for a moment more.
  */
-export async function locate(instance: string, ctx: PluginContext): Promise<Located> {
+export async function locate(
+  instance: string,
+  ctx: PluginContext,
+  taken?: string,
+): Promise<Located> {
   const home = machineOf(ctx).files.state;
   const plain = containerName(instance);
   const marked = `${plain}-${await markOf(home)}`;
   const found = await statesOf([plain, marked], ctx);
   const own = [plain, marked].find((name) => found.get(name)?.labels[labels.home] === home);
-  const name = own ?? (found.has(plain) ? marked : plain);
+  const name = own ?? (found.has(plain) || taken === plain ? marked : plain);
   return { name, state: found.get(name) };
 }
 

@@ -51,7 +51,7 @@ export async function startContainer(
     if (isInUse(started)) {
       // It has come since we looked: what a killed launch had asked of Docker, or another operator's.
       container = undefined;
-      container = await clearName(spec.instance, calm);
+      container = await clearName(spec.instance, calm, name);
       started = await create(runArguments({ ...common, name: container }), calm);
     }
     answered = true;
@@ -95,8 +95,8 @@ async function operatorOf(home: string, ctx: PluginContext): Promise<User> {
 }
 
 /** The name to take. Whether an instance may be started is the caller's decision; what is left of an earlier start goes. */
-async function clearName(instance: string, ctx: PluginContext): Promise<string> {
-  const { name, state } = await locate(instance, ctx);
+async function clearName(instance: string, ctx: PluginContext, taken?: string): Promise<string> {
+  const { name, state } = await locate(instance, ctx, taken);
   const home = state?.labels[labels.home];
   if (state && home !== machineOf(ctx).files.state) throw nameTaken(name, home);
   if (state) await removeContainer(name, ctx);
