@@ -144,10 +144,11 @@ describe("installing a new token", () => {
   });
 
   const role = "workspace site × role reviewer";
+  const other = "workspace site × role other";
   it.each([
-    [{}, ["role reviewer", "role other", "workspace site", role]],
+    [{}, ["role reviewer", "role other", "workspace site", role, other]],
     [{ role: "reviewer" }, ["workspace site", role]],
-    [{ workspace: "site" }, [role]],
+    [{ workspace: "site" }, [role, other]],
     [{ workspace: "my-app" }, []],
     [{ workspace: "site", role: "reviewer" }, []],
   ])("says which scopes go before %j", async (one, expected) => {
@@ -157,7 +158,11 @@ describe("installing a new token", () => {
       roles: { reviewer: own("role"), other: own("other") },
       workspaces: {
         "my-app": { workdir: "/w/app" },
-        site: { workdir: "/w/site", ...own("site"), roles: { reviewer: own("both") } },
+        site: {
+          workdir: "/w/site",
+          ...own("site"),
+          roles: { reviewer: own("both"), other: own("both-other") },
+        },
       },
     });
     const { notices, entry } = await world.jackin.tokens.install({ ...request, scopes: [one] });
