@@ -193,7 +193,9 @@ function age(
     provenAt === undefined
       ? ""
       : `; proven ${toDate(provenAt)} by ${provenBy === "turn" ? "a turn" : "claude auth status"}`;
-  const made = `made ${Math.floor((now - createdAt) / day)} days ago`;
+  const age = Math.floor((now - createdAt) / day);
+  // A clock may have been set back since.
+  const made = `made ${age <= 0 ? "today" : age === 1 ? "yesterday" : `${age} days ago`}`;
   const rotate = tokenCommand("rotate", scope);
   if (left < 0)
     return { name, state: "bad", text: `${made}: expired by estimate${proven}`, next: rotate };

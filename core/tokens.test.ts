@@ -246,7 +246,15 @@ describe("examining", () => {
   it("says of each what was seen", async () => {
     const { world, tokens, reference } = await withToken();
     const texts = async () => (await tokens.examine(app)).checks.map(({ text }) => text);
-    world.host.clock.time += 10 * day;
+    // The clock was set back.
+    for (const [days, made] of [
+      [-3, "made today"],
+      [4, "made yesterday"],
+    ] as const) {
+      world.host.clock.time += days * day;
+      expect((await texts())[1]).toContain(`${made}, valid for about`);
+    }
+    world.host.clock.time += 9 * day;
     expect(await texts()).toEqual([
       `${reference} is there, fingerprint ${await fingerprint(tokenOne)}`,
       "made 10 days ago, valid for about 355 days more (estimated); proven 2026-11-25 12:00 UTC by claude auth status",

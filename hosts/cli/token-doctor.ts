@@ -79,7 +79,7 @@ export function tokenLines(deps: CommandDeps, token: TokenStatus, now: number): 
     ? banner?.next
     : `jackin config auth revoke-token --reference '${reference}'   takes it away`;
   const validity =
-    until === undefined ? "valid until nobody knows when" : `until about ${day(until)}`;
+    until === undefined ? "nobody knows until when it is valid" : `until about ${day(until)}`;
   const text = [
     // Which one it is stands before it.
     banner?.text.replace(`the long-lived token ${reference} `, "") ?? validity,

@@ -301,7 +301,7 @@ describe("auth status", () => {
     expect([late.code, late.stdout]).toEqual([
       0,
       expect.stringMatching(
-        /^✓ token vault:\/\/web: valid until nobody knows when, fingerprint \w+, used by workspace web$/m,
+        /^✓ token vault:\/\/web: nobody knows until when it is valid, fingerprint \w+, used by workspace web$/m,
       ),
     ]);
     expect(stdout.match(/→ jackin config auth revoke-token --reference '.*'/g)).toEqual([
