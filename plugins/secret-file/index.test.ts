@@ -176,6 +176,13 @@ describe("secret-file reads", () => {
     );
   });
 
+  it("whatever its mode on Windows, where that tells nothing", async () => {
+    const path = await put("s/f", "value", 0o644, 0o755);
+    const ctx = createContextDouble({ ...host, platform: "win32" });
+    const found = (await secretFile().resolve([`file://${path}`], ctx)).get(`file://${path}`);
+    expect(found?.status === "value" && found.value.reveal()).toBe("value");
+  });
+
   it("never proposes to close a folder that all use", async () => {
     const path = await put("s/f", "x", 0o600, 0o1777);
     const found = await answer(path);
