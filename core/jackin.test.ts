@@ -179,6 +179,13 @@ describe("load", () => {
     expect([runtime.starts.length, store.items.size]).toEqual([0, 0]);
   });
 
+  it("does not propose to make a workspace of the folder that is not there", async () => {
+    const { jackin } = setUp(app);
+    await expect(jackin.load({ target: "/w/none" })).rejects.toMatchObject({
+      hint: expect.not.stringContaining("/w/none"),
+    });
+  });
+
   it("says that a workspace's folder is gone", async () => {
     const { jackin } = setUp({ workspaces: { old: { workdir: "/w/gone" } } });
     await expect(jackin.load({ target: "old" })).rejects.toMatchObject({

@@ -29,12 +29,12 @@ export async function findTarget(config: Config, query: TargetQuery, host: Host)
   const path = target === undefined ? cwd : absolute(target, cwd);
   if (path === undefined && target === undefined)
     throw new JackinError({ code: "usage", message: "Name a workspace or a folder." });
-  if (path === undefined) throw unknownTarget(target!, target!, Object.keys(workspaces));
+  if (path === undefined) throw unknownTarget(target!, Object.keys(workspaces));
   const folder = host.files ? await host.files.resolve(path) : path;
   const isFolder =
     folder !== undefined &&
     (host.files === undefined || (await host.files.stat(folder))?.kind === "folder");
-  if (!isFolder) throw unknownTarget(target ?? path, path, Object.keys(workspaces));
+  if (!isFolder) throw unknownTarget(target ?? path, Object.keys(workspaces));
   const holder = await holderOf(folder, target === undefined);
   return holder === undefined ? folderTarget(folder) : workspaceTarget(holder);
 
@@ -110,11 +110,11 @@ async function refuseFolder(workdir: string, host: Host): Promise<void> {
   }
 }
 
-function unknownTarget(target: string, path: string, workspaces: readonly string[]): JackinError {
+function unknownTarget(target: string, workspaces: readonly string[]): JackinError {
   return new JackinError({
     code: "not-found",
     message: `No workspace and no folder "${target}".${didYouMean(target, workspaces)}`,
-    hint: `jackin workspace list                 shows the workspaces\njackin workspace create NAME --workdir ${path.includes(" ") ? "DIR" : path}   makes one`,
+    hint: "jackin workspace list   shows the workspaces\njackin workspace create NAME --workdir DIR   makes one of a folder that is there",
   });
 }
 
