@@ -45,7 +45,7 @@ export function checkHost(allowed: readonly string[]): MiddlewareHandler {
       code: "unauthorized",
       status: 403,
       message: `Host ${JSON.stringify(host)} is not served here.`,
-      hint: `Use one of ${allowed.join(", ")}, or allow this one where the server is started.`,
+      hint: `Use one of ${[...new Set(allowed)].join(", ")}, or allow this one where the server is started.`,
     });
   };
 }

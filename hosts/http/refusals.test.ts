@@ -80,6 +80,12 @@ describe("refusals", () => {
     expect((await call("http://localhost/v1/instances")).status).toBe(403);
   });
 
+  it("names each host that it is served at once", async () => {
+    const { call } = setUp({}, { allowedHosts: ["localhost", "api.example", "API.example"] });
+    const { hint } = await problemOf(await call("http://evil.example/v1/instances"));
+    expect(hint).toMatch(/^Use one of localhost, api\.example, or /);
+  });
+
   it("refuses a browser's page unless its origin is listed", async () => {
     const { call, app } = setUp({}, { allowedOrigins: ["https://app.example"] });
     for (const origin of [
