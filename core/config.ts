@@ -37,6 +37,8 @@ export interface Config extends Scope {
 export interface ConfigProblem {
   readonly path: readonly string[];
   readonly message: string;
+  /** What helps, if not to correct it. */
+  readonly next?: string;
 }
 
 /** The layout of the file that this jackin reads and writes. */
@@ -157,7 +159,7 @@ export function parseConfig(data: unknown, providers: readonly AuthProvider[]): 
     typeof data === "object" && data !== null && "version" in data ? data.version : undefined;
   if (Number.isInteger(version) && (version as number) > configVersion) {
     const message = `version ${String(version)} is newer than this jackin reads (${configVersion}): update jackin; nothing was touched`;
-    return { problems: [{ path: ["version"], message }] };
+    return { problems: [{ path: ["version"], message, next: "Install the newer jackin." }] };
   }
   const { data: current, notices } = migrate(data);
   const schema = createConfigSchema(providers);

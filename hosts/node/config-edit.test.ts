@@ -148,6 +148,8 @@ describe("editConfig", () => {
     const error = await failureOf(edit(setOrg));
     expect(error.code).toBe("config-invalid");
     expect(error.message).toContain(`${path}:1:1: version: version 2 is newer`);
+    // By no means to be corrected by hand.
+    expect(error.hint).toBe("Install the newer jackin.");
     expect(await text()).toBe(before);
     expect(await readdir(dirname(path))).toEqual(["config.toml"]);
   });

@@ -66,7 +66,9 @@ export function checkConfig(
   throw new JackinError({
     code: "config-invalid",
     message: problems.join("\n"),
-    hint: `Correct ${problems.length === 1 ? "it" : "them"} in your editor: ${path}`,
+    hint:
+      parsed.problems?.[0]?.next ??
+      `Correct ${problems.length === 1 ? "it" : "them"} in your editor: ${path}`,
   });
 }
 
