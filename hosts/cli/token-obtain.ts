@@ -38,7 +38,7 @@ export function checkObtainFlags(deps: CommandDeps, flags: ObtainFlags, command:
   if (!flags.paste)
     throw usage(
       "A new token is made by signing in, and there is no terminal to ask on.",
-      `${command} --reuse REF             takes one that is stored already\n${command} --paste --store WHERE < FILE   reads it from stdin; claude setup-token makes it`,
+      `${command} --reuse REF   takes one that is stored already\n${command} --paste --store WHERE < FILE   reads it from stdin; claude setup-token makes it`,
     );
   if (deps.io.stdin.isTTY === true)
     throw usage(
