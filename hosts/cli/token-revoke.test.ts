@@ -53,10 +53,11 @@ describe("revoke", () => {
       code: 2,
       stderr: expect.stringContaining("--agents is stop, restart, leave"),
     });
-    expect(await jackin(`${revoke} --yes --mode tokn`)).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining("tokn"),
-    });
+    for (const mode of ["tokn", "token"])
+      expect(await jackin(`${revoke} --yes --mode ${mode}`)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`no mode "${mode}" that needs no token`),
+      });
     expect(await config()).toBe(before);
     const { code, stdout, stderr } = await jackin(`${revoke} --yes --json`);
     expect([code, JSON.parse(stdout)]).toEqual([

@@ -1,14 +1,15 @@
 import {
   cancelled,
+  checkTokenlessMode,
   didYouMean,
   JackinError,
   toJackinError,
   tokenCommand,
+  tokenlessModes,
 } from "../../core/index.ts";
 import type { Jackin, Notice, TokenScope, TokenStatus } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
-import { modeChoices, modesOf, presentName } from "./config-auth.ts";
-import { checkMode } from "./config-scope.ts";
+import { modeChoices, presentName } from "./config-auth.ts";
 import { ensureKept } from "./keeping.ts";
 import { harmless } from "./show.ts";
 import { restartAll } from "./token-agents.ts";
@@ -40,7 +41,7 @@ export async function tokenRevoke(
 ): Promise<void> {
   const named = toFate(flags.agents);
   const { jackin } = await deps.open();
-  if (flags.mode !== undefined) checkMode(modesOf(jackin), presentName(deps, flags.mode));
+  if (flags.mode !== undefined) checkTokenlessMode(jackin.plugins, presentName(deps, flags.mode));
   if (flags.reference !== undefined) return await revokeOld(deps, jackin, flags.reference, flags);
   const scope = await chooseScope(deps, jackin, target);
   const token = await jackin.tokens.own(scope, "revoke", { signal: deps.signal });
@@ -150,7 +151,8 @@ async function chooseMode(
 ): Promise<string> {
   if (mode !== undefined) return presentName(deps, mode);
   if (yes || !deps.isTerminal) return "ignore";
-  const choices = modeChoices(jackin).filter(({ value }) => value !== "token");
+  const tokenless = tokenlessModes(jackin.plugins);
+  const choices = modeChoices(jackin).filter(({ value }) => tokenless.includes(value));
   const first = choices.filter(({ value }) => value === "ignore");
   return await deps.prompts.select("How shall agents be signed in instead?", [
     ...first,

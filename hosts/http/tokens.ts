@@ -1,7 +1,7 @@
 /** Long-lived tokens over HTTP: looked at, set up, replaced, released. A token itself is in no request and no answer. */
 import { Hono } from "hono";
 import { validator } from "hono-openapi";
-import { didYouMean, JackinError } from "../../core/index.ts";
+import { checkTokenlessMode } from "../../core/index.ts";
 import type { Jackin, TokenPlace } from "../../core/index.ts";
 import { describe } from "./describe.ts";
 import { limitBody, requireJson } from "./guard.ts";
@@ -66,7 +66,7 @@ export function tokenRoutes(jackin: Jackin, setups: Setups) {
       // Without the request's signal: it is finished, also when nobody waits for the answer.
       async (c) => {
         const { mode = "ignore", retire = false, ...of } = c.req.valid("json");
-        checkMode(jackin, mode);
+        checkTokenlessMode(jackin.plugins, mode);
         const { references, agents } = await tokens.release({ scopes: [toScope(of)], mode });
         const retired = [];
         for (const reference of retire ? references : [])
@@ -133,16 +133,4 @@ export function tokenRoutes(jackin: Jackin, setups: Setups) {
 
 function toPlace({ error, ...place }: TokenPlace) {
   return { ...place, ...(error && { problem: problemOf(error) }) };
-}
-
-function checkMode({ plugins }: Jackin, mode: string): void {
-  const known = plugins.flatMap((plugin) =>
-    plugin.kind === "auth" && !plugin.needsToken ? [plugin.mode] : [],
-  );
-  if (known.includes(mode)) return;
-  throw new JackinError({
-    code: "usage",
-    message: `There is no mode "${mode}" that needs no token.${didYouMean(mode, known)}`,
-    hint: `The modes here: ${known.join(", ")}`,
-  });
 }
