@@ -1,6 +1,7 @@
 import type { Plugin, PluginContext } from "./contracts.ts";
 import type { Host, StateStore } from "./host.ts";
 import { keeperStatus, startUnlessKept } from "./claim.ts";
+import { createTokens } from "./create-tokens.ts";
 import type { Refreshed } from "./deliver.ts";
 import type { Drift } from "./drift.ts";
 import { lookAtDrift } from "./drifts.ts";
@@ -26,7 +27,6 @@ import type { Launched, LoadedConfig } from "./start.ts";
 import { isTakenOver, startInstance } from "./start.ts";
 import { tokenBanners } from "./token-list.ts";
 import type { Tokens } from "./tokens.ts";
-import { createTokens } from "./tokens.ts";
 
 export interface JackinOptions {
   readonly host: Host;
