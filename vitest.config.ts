@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    // Most of a file's time is waiting; on two processors the default is one file at a time.
+    // Half of a file's time is waiting; on two processors the default is one file at a time.
     maxWorkers: 2,
     projects: [
       {
@@ -27,7 +27,6 @@ export default defineConfig({
           // Real containers, on machines that may be busy.
           testTimeout: 300_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
           // Its image cannot be had without a registry; what a killed run leaves is cleared by test/lab/ready.sh.
           env: { TESTCONTAINERS_RYUK_DISABLED: "true" },
           globalSetup: ["test/e2e/setup.ts"],

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
  */
 const steps = [
   { name: "ready", command: ["bash", "test/lab/ready.sh"] },
-  { name: "build", command: ["tsup"] },
+  { name: "build", command: ["node", "test/build.ts"] },
   { name: "exports", command: ["node", "test/exports.ts"] },
   { name: "types", command: ["npm", "run", "--silent", "types"] },
   { name: "lint", command: ["npm", "run", "--silent", "lint"] },

@@ -1,6 +1,5 @@
 /** Before the end-to-end tests: Docker answers, the images are there, jackin is built. Fails with what is missing. */
 import { spawnSync } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,8 +12,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 
 export async function setup(): Promise<void> {
   must("bash", "test/lab/ready.sh");
-  const built = statSync(join(root, "dist/hosts/cli/main.js"), { throwIfNoEntry: false });
-  if (!built || newestSource() > built.mtimeMs) must("npx", "tsup", "--silent");
+  must("node", "test/build.ts");
   await buildImage();
 }
 
@@ -26,19 +24,6 @@ async function buildImage(): Promise<void> {
   } finally {
     await rm(stateDir, { recursive: true });
   }
-}
-
-function newestSource(): number {
-  const sources = ["core", "plugins", "hosts"].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) =>
-      join(root, folder, name),
-    ),
-  );
-  return Math.max(
-    ...sources
-      .filter((path) => path.endsWith(".ts") && !path.endsWith(".test.ts"))
-      .map((path) => statSync(path).mtimeMs),
-  );
 }
 
 function must(command: string, ...args: string[]): void {
