@@ -17,6 +17,8 @@ function setUp() {
   const store = createStoreDouble();
   const stored = new Map([["vault://one", "canary-1"]]);
   const asked: string[] = [];
+  /** Whose each value is: a mode's plugin may be able to tell. */
+  const owners = new Map<string, string>();
   const deliver = { now: "file" };
   const claude: { now: Config["claude"] } = {
     now: { auth_forward: "token", oauth_token_source: "vault://one" },
@@ -46,7 +48,8 @@ function setUp() {
     mode: "token",
     needsToken: true,
     async grant({ token }) {
-      const { value, account, expiresAt } = token!;
+      const { value, expiresAt } = token!;
+      const account = owners.get(value.reveal());
       const login = JSON.stringify({ claudeAiOauth: { accessToken: value.reveal() } });
       const isFile = deliver.now === "file";
       return {
@@ -98,7 +101,7 @@ function setUp() {
   const name = (reference: string) => {
     claude.now = { auth_forward: "token", oauth_token_source: reference };
   };
-  return { jackin, runtime, host, store, stored, asked, deliver, given, note, hold, name };
+  return { jackin, runtime, host, store, stored, asked, owners, deliver, given, note, hold, name };
 }
 
 describe("bringing the token", () => {
@@ -122,14 +125,15 @@ describe("bringing the token", () => {
   });
 
   it("remembers where the new one came from, whose it is and until when, also when less is known of it", async () => {
-    const { jackin, store, stored, note, name, host } = setUp();
+    const { jackin, store, stored, owners, note, name, host } = setUp();
+    owners.set("canary-1", "me").set("canary-2", "you");
     const expiresAt = host.clock.now() + 1_000;
-    await note("vault://one", { account: "me", expiresAt });
+    await note("vault://one", { expiresAt });
     await jackin.load({ target: "/w/a" });
     const status = async () => (await jackin.status()).instances[0];
     expect(await status()).toMatchObject({ token: "vault://one", account: "me", expiresAt });
     stored.set("vault://two", "canary-2");
-    await note("vault://two", { account: "you", expiresAt: expiresAt + 1 });
+    await note("vault://two", { expiresAt: expiresAt + 1 });
     name("vault://two");
     expect(await jackin.refresh("a")).toMatchObject([
       {

@@ -99,7 +99,6 @@ export interface GrantedToken {
   readonly value: Secret;
   /** Where it came from, as a person would say it. */
   readonly source: string;
-  readonly account?: string;
   /** ms since the epoch; estimated, since a token does not tell */
   readonly expiresAt?: number;
 }

@@ -141,14 +141,13 @@ export async function noted(
 
 export function toToken(
   { source: reference, entry, value }: Resolved,
-  { account, expiresAt }: Partial<TokenEntry>,
+  { expiresAt }: Partial<TokenEntry>,
   ctx: PluginContext,
 ): ResolvedToken {
   return {
     value: ctx.secret(value!.reveal()),
     reference,
     source: `${reference} (${entry.scope})`,
-    ...(account !== undefined && { account }),
     ...(expiresAt !== undefined && { expiresAt }),
   };
 }

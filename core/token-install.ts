@@ -174,7 +174,6 @@ export async function installToken(
       provenAt: now,
       provenBy: request.probe ? "turn" : "status",
       ...(createdAt !== undefined && { createdAt, expiresAt: createdAt + tokenLifetime }),
-      ...(before?.account !== undefined && { account: before.account }),
     };
     undo.add("what jackin had noted of it", async () => {
       await refuseIfNamed(reference);

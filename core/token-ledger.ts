@@ -15,7 +15,6 @@ const entrySchema = v.object({
   createdAt: v.exactOptional(v.number()),
   /** ms since the epoch: 365 days after it was made, which is what `claude setup-token` of 2.1.330 asks for; always an estimate */
   expiresAt: v.exactOptional(v.number()),
-  account: v.exactOptional(v.string()),
   /** For which scopes it was set up. */
   scopes: v.array(scopeSchema),
   /** The plugin that has stored it. */

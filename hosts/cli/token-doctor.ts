@@ -90,7 +90,6 @@ export function tokenLines(deps: CommandDeps, token: TokenStatus, now: number): 
     state: banner?.level === "urgent" ? "bad" : banner ? "warning" : "good",
     text: text.filter((part) => part !== undefined).join(", "),
     ...(next !== undefined && { next }),
-    ...(entry?.account !== undefined && { account: entry.account }),
     ...(until !== undefined && { expiresAt: until }),
   };
   return healthLines(deps, `token ${harmless(reference)}`, health, health.text, now);

@@ -28,11 +28,10 @@ export function tellInstalled(
   { entry, notices }: Installed,
   request: InstallRequest,
 ): void {
-  const { reference, fingerprint, isOurs, expiresAt, account } = entry;
-  const facts: readonly (readonly [string, string | undefined])[] = [
+  const { reference, fingerprint, isOurs, expiresAt } = entry;
+  const facts: readonly (readonly [string, string])[] = [
     ["stored", `${reference}${isOurs ? "" : " (not put there by jackin)"}`],
     ["fingerprint", fingerprint],
-    ["account", account],
     [
       "valid",
       expiresAt === undefined
@@ -42,9 +41,7 @@ export function tellInstalled(
     ["proven", provenBy(entry)],
     ["mode token", scopeNames(request.scopes)],
   ];
-  const lines = facts.flatMap(([fact, text]) =>
-    text === undefined ? [] : [`${`${fact}:`.padEnd(13)}${harmless(text)}`],
-  );
+  const lines = facts.map(([fact, text]) => `${`${fact}:`.padEnd(13)}${harmless(text)}`);
   deps.out(lines.join("\n"));
   deps.notices(notices);
 }

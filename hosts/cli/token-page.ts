@@ -17,7 +17,6 @@ export async function showRevokePage(
 ): Promise<void> {
   const facts = [
     entry?.createdAt !== undefined && `made on ${day(entry.createdAt)}`,
-    entry?.account !== undefined && `account ${entry.account}`,
     entry && `fingerprint ${entry.fingerprint}`,
   ].filter((fact) => typeof fact === "string");
   const which = facts.length === 0 ? "" : ` (${facts.join(", ")})`;

@@ -25,7 +25,6 @@ const entry = v.pipe(
     fingerprint: v.string(),
     createdAt: v.exactOptional(milliseconds),
     expiresAt: v.exactOptional(v.pipe(milliseconds, v.description("ms; always an estimate"))),
-    account: v.exactOptional(v.string()),
     scopes: v.array(scope),
     store: v.pipe(v.string(), v.description("The plugin that has stored it")),
     isOurs: v.pipe(v.boolean(), v.description("jackin has put it there")),

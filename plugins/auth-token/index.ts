@@ -43,14 +43,13 @@ export function authToken(): AuthProvider {
       const { deliver } = v.parse(optionsSchema, request.options);
       const { value, notices } = judge(token);
       const secret = ctx.secret(value);
-      const { account, expiresAt } = token;
+      const { expiresAt } = token;
       return {
         line: "claude auth: long-lived OAuth token",
         login: "forwarded",
         ...(deliver === "env"
           ? { files: [], env: { [tokenVariable]: secret } }
           : { files: [toLogin(value, ctx)], env: {}, replaceable: true }),
-        ...(account !== undefined && { account }),
         ...(expiresAt !== undefined && { expiresAt }),
         notices,
       };
