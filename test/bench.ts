@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: how long `jackin load --detach` and `jackin status` take beside what a user would type instead; how long a
  * change of the host's login takes to reach 50 sessions, and what it costs to keep 100 that are idle, beside a shell loop.
+ * Of `load` more than a second is Claude Code's own start: it ends once the agent has drawn its screen and lives.
  * Pairs in one run, medians and ratios; needs root, Docker, 3 GB of memory and a build. Prints nothing but a table; asserts
  * nothing. The 100 sessions are real containers of `jackin load` whose `claude` is a program that sleeps.
  */
