@@ -73,7 +73,8 @@ export type { Capture, CaptureState } from "./token-capture.ts";
 export { expiryBanner, scopeName, tokenCommand } from "./token-expiry.ts";
 export type { TokenVerb } from "./token-expiry.ts";
 export type { TokenEntry, TokenScope } from "./token-ledger.ts";
-export { checkScope, checkTokenlessMode, isSameScope, tokenlessModes } from "./token-use.ts";
+export { checkTokenlessMode, tokenlessModes } from "./token-release.ts";
+export { checkScope, isSameScope } from "./token-use.ts";
 export { toPastedToken, toToken, usualToken } from "./token-text.ts";
 export type { TokenText } from "./token-text.ts";
 export type {

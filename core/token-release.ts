@@ -1,9 +1,10 @@
 /** How a token goes: out of the configuration, and out of its store. */
 import type { Config } from "./config.ts";
-import type { PluginContext } from "./contracts.ts";
+import type { Plugin, PluginContext } from "./contracts.ts";
 import { JackinError, toJackinError } from "./error.ts";
 import type { EditConfig } from "./edit-config.ts";
 import type { CallOptions } from "./jackin.ts";
+import { didYouMean } from "./nearest.ts";
 import { scopeName } from "./token-expiry.ts";
 import { lockTokens } from "./token-install.ts";
 import type { TokenScope } from "./token-ledger.ts";
@@ -88,6 +89,7 @@ export async function releaseTokens(
 ): Promise<Released> {
   const { machine, editConfig, context } = parts;
   const ctx: PluginContext = context(call);
+  checkTokenlessMode(parts.plugins, mode);
   await using _lock = await lockTokens(ctx);
   const [{ config }, { instances }] = await Promise.all([parts.config(), parts.status(call)]);
   const references = referencesOf(config, scopes);
@@ -112,6 +114,23 @@ export async function releaseTokens(
     return scopes.flatMap((scope) => toRelease(scope, mode));
   }, call);
   return { references, agents: agents.map(({ instance }) => instance) };
+}
+
+/** The modes that agents can go on in when their token is revoked. */
+export function tokenlessModes(plugins: readonly Plugin[]): readonly string[] {
+  return plugins.flatMap((plugin) =>
+    plugin.kind === "auth" && !plugin.needsToken ? [plugin.mode] : [],
+  );
+}
+
+export function checkTokenlessMode(plugins: readonly Plugin[], mode: string): void {
+  const known = tokenlessModes(plugins);
+  if (known.includes(mode)) return;
+  throw new JackinError({
+    code: "usage",
+    message: `There is no mode "${mode}" that needs no token.${didYouMean(mode, known)}`,
+    hint: `The modes here: ${known.join(", ")}`,
+  });
 }
 
 /** Throws unless each of these scopes is there and names a token of its own. */

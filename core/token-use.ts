@@ -1,7 +1,7 @@
 /** Which scope names which token, and how that is changed. */
 import type { ClaudeScope, Config, Scope } from "./config.ts";
 import { allScopes } from "./config.ts";
-import type { Notice, Plugin } from "./contracts.ts";
+import type { Notice } from "./contracts.ts";
 import type { ConfigChange } from "./edit-config.ts";
 import { JackinError } from "./error.ts";
 import { checkRole } from "./launch.ts";
@@ -163,21 +163,4 @@ function goesBefore(a: TokenScope, b: TokenScope): boolean {
 
 function has(scopes: readonly TokenScope[], one: TokenScope): boolean {
   return scopes.some((scope) => isSameScope(scope, one));
-}
-
-/** The modes that agents can go on in when their token is revoked. */
-export function tokenlessModes(plugins: readonly Plugin[]): readonly string[] {
-  return plugins.flatMap((plugin) =>
-    plugin.kind === "auth" && !plugin.needsToken ? [plugin.mode] : [],
-  );
-}
-
-export function checkTokenlessMode(plugins: readonly Plugin[], mode: string): void {
-  const known = tokenlessModes(plugins);
-  if (known.includes(mode)) return;
-  throw new JackinError({
-    code: "usage",
-    message: `There is no mode "${mode}" that needs no token.${didYouMean(mode, known)}`,
-    hint: `The modes here: ${known.join(", ")}`,
-  });
 }

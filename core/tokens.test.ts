@@ -689,6 +689,17 @@ describe("releasing", () => {
     expect(world.config).not.toEqual(now);
   });
 
+  it("leaves nobody in a mode that needs a token", async () => {
+    const { world, tokens } = await withToken();
+    const before = world.snapshot();
+    for (const mode of ["token", "ignor"])
+      await expect(tokens.release({ scopes: [app], mode })).rejects.toMatchObject({
+        code: "usage",
+        message: expect.stringContaining(`no mode "${mode}" that needs no token`),
+      });
+    expect(world.snapshot()).toEqual(before);
+  });
+
   it("of a scope that has none of its own changes nothing", async () => {
     const { world, tokens } = await withToken([{}]);
     const before = world.snapshot();

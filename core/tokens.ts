@@ -133,6 +133,7 @@ export interface Retired {
 
 export interface ReleaseRequest {
   readonly scopes: readonly TokenScope[];
+  /** What they have instead; `usage` for one that needs a token itself. */
   readonly mode: string;
   /** Only while all of them name this one; else it is a `conflict`. */
   readonly reference?: string;

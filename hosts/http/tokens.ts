@@ -1,7 +1,6 @@
 /** Long-lived tokens over HTTP: looked at, set up, replaced, released. A token itself is in no request and no answer. */
 import { Hono } from "hono";
 import { validator } from "hono-openapi";
-import { checkTokenlessMode } from "../../core/index.ts";
 import type { Jackin, TokenPlace } from "../../core/index.ts";
 import { describe } from "./describe.ts";
 import { limitBody, requireJson } from "./guard.ts";
@@ -66,7 +65,6 @@ export function tokenRoutes(jackin: Jackin, setups: Setups) {
       // Without the request's signal: it is finished, also when nobody waits for the answer.
       async (c) => {
         const { mode = "ignore", retire = false, ...of } = c.req.valid("json");
-        checkTokenlessMode(jackin.plugins, mode);
         const { references, agents } = await tokens.release({ scopes: [toScope(of)], mode });
         const retired = [];
         for (const reference of retire ? references : [])
