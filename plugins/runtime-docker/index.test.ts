@@ -240,9 +240,9 @@ describe("start", () => {
     expect(ran().at(-1)).toBe("docker rm -f -v jackin-app");
   });
 
-  const madeBy = (home: string) => ({
+  const madeBy = (home: string, status = "running") => ({
     code: 0,
-    stdout: `{"name":"/jackin-app","running":true,"labels":{"jackin.home":"${home}"}}`,
+    stdout: `{"name":"/jackin-app","running":${status === "running"},"status":"${status}","labels":{"jackin.home":"${home}"}}`,
     stderr: "",
   });
 
@@ -277,6 +277,7 @@ describe("start", () => {
   it.each([
     ["another operator's container came", madeBy("/home/you/.jackin")],
     ["one came that is on its way out", { stdout: "", ...absent["docker container inspect"] }],
+    ["its own is still seen going", madeBy("/home/me/.jackin", "removing")],
   ])("takes another name when after it had looked %s", async (_, seen) => {
     const { done, names } = late(seen);
     await done;

@@ -6,6 +6,7 @@ import { docker, dockerFailed, machineOf, parseJson } from "./engine.ts";
 const stateSchema = v.object({
   name: v.string(),
   running: v.boolean(),
+  status: v.optional(v.string()),
   labels: v.nullable(v.record(v.string(), v.string())),
 });
 
@@ -53,14 +54,15 @@ async function statesOf(
   ctx: PluginContext,
 ): Promise<ReadonlyMap<string, ContainerState>> {
   const format =
-    '{"name":{{json .Name}},"running":{{json .State.Running}},"labels":{{json .Config.Labels}}}';
+    '{"name":{{json .Name}},"running":{{json .State.Running}},"status":{{json .State.Status}},"labels":{{json .Config.Labels}}}';
   const result = await docker(ctx, ["container", "inspect", "--format", format, ...names]);
   if (result.code !== 0 && !isGone(result.stderr))
     throw dockerFailed(result, "host-failed", `The container ${names[0]} cannot be looked at`);
   const states = new Map<string, ContainerState>();
   for (const line of result.stdout.split("\n")) {
     const parsed = v.safeParse(stateSchema, parseJson(line));
-    if (!parsed.success) continue;
+    // One that is being removed is as good as gone, and may be seen for a while yet.
+    if (!parsed.success || parsed.output.status === "removing") continue;
     const { name, running, labels } = parsed.output;
     // Docker puts a slash before the name, Podman does not.
     states.set(name.replace(/^\//, ""), { running, labels: labels ?? {} });
