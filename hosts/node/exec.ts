@@ -198,7 +198,8 @@ function leaveKeysToChild(): () => void {
 
 /** Resolves when the last line of each stream was told; a stopped child's streams never end, they close. */
 function followLines(streams: readonly (Readable | null)[], onLine: (line: string) => void) {
-  const open = streams.filter((stream) => stream !== null);
+  // Undefined too, whatever the type says: no file could be opened any more (Node 24).
+  const open = streams.flatMap((stream) => stream ?? []);
   return open.map((input) => {
     createInterface({ input, crlfDelay: Infinity }).on("line", onLine);
     return finished(input).catch(() => {});

@@ -35,8 +35,10 @@ const script = (body: string) => `
   ${body}`;
 
 /** A process of its own with a host on the same state. `line()` answers what it says, line by line. */
-function start(body: string) {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script(body)], {
+function start(body: string, { openFiles = "$(ulimit -n)" } = {}) {
+  const limited = `ulimit -n ${openFiles} && exec "$@"`;
+  const node = [process.execPath, "--input-type=module", "-e", script(body)];
+  const child = spawn("sh", ["-c", limited, "sh", ...node], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   started.push(child);
@@ -124,6 +126,23 @@ describe("a program", () => {
     },
     60_000,
   );
+
+  it("that cannot be started for want of open files is told of, and ends nothing else", async () => {
+    const body = `
+      import { openSync } from "node:fs";
+      try { for (;;) openSync("/dev/null"); } catch {}
+      for (const options of [{}, { onLine() {} }, { stdin: "x" }])
+        await host.exec("/bin/sh", ["-c", ":"], options).catch(({ message }) => say(message));
+      say("goes on");`;
+    const { line } = start(body, { openFiles: "256" });
+    const told = "/bin/sh cannot be started: the system says EMFILE.";
+    expect([await line(), await line(), await line(), await line()]).toEqual([
+      told,
+      told,
+      told,
+      "goes on",
+    ]);
+  });
 
   it("has the terminal to itself: Ctrl-C is its own", async () => {
     const program = `trap "echo heard; exit 7" INT; echo ready; while :; do sleep 0.05; done`;
