@@ -58,15 +58,15 @@ export async function obtainToken(
   const place = await choosePlace(deps, jackin, flags.store);
   if (flags.paste) return await pastedToken(deps, jackin, place);
   for (;;) {
-    const failure = await signIn(deps, jackin, flags.runtime).then(
+    const made = await signIn(deps, jackin, flags.runtime).then(
       (value) => ({ value }),
       toJackinError,
     );
-    if ("value" in failure) return { from: { place, value: failure.value } };
-    if (failure.code === "cancelled" || deps.signal.aborted) throw failure;
-    // Another way to get a token does not help.
-    if (failure.code.startsWith("runtime-")) throw failure;
-    deps.notices([toWarning(failure)]);
+    if ("value" in made) return { from: { place, value: made.value } };
+    if (made.code === "cancelled" || deps.signal.aborted) throw made;
+    // Where it would be proven is not there: another way to get a token does not help.
+    if (made.code === "usage" || made.code.startsWith("runtime-")) throw made;
+    deps.notices([toWarning(made)]);
     const next = await deps.prompts.select("The sign-in did not work here. How to go on?", [
       { value: "paste", label: "make it elsewhere and paste it", hint: "claude setup-token" },
       { value: "reuse", label: "use one that is stored already", hint: "by its reference" },

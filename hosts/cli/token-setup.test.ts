@@ -153,6 +153,12 @@ describe("setup on a terminal", () => {
     );
   });
 
+  it("ends on a runtime that there is none of, which no other token would help", async () => {
+    const outcome = await jackin(`${setup} --runtime dubble`, onTerminal("vault"));
+    expect([outcome.code, operator.asked]).toEqual([2, [where]]);
+    expect(outcome.stderr).toContain('Did you mean "double"?');
+  });
+
   it("ends where no token could be proven, instead of asking for one made elsewhere", async () => {
     const failure = new JackinError({ code: "runtime-missing", message: "Docker is not there." });
     const asked: unknown[] = [];
