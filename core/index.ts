@@ -74,6 +74,7 @@ export { expiryBanner, scopeName, tokenCommand } from "./token-expiry.ts";
 export type { TokenVerb } from "./token-expiry.ts";
 export type { TokenEntry, TokenScope } from "./token-ledger.ts";
 export { checkTokenlessMode, tokenlessModes } from "./token-release.ts";
+export { checkPlace } from "./token-store.ts";
 export { checkScope, isSameScope } from "./token-use.ts";
 export { toPastedToken, toToken, usualToken } from "./token-text.ts";
 export type { TokenText } from "./token-text.ts";

@@ -42,6 +42,13 @@ export async function listPlaces(
   return places.toSorted((a, b) => rank(a) - rank(b));
 }
 
+/** Throws why nothing can be put into a place now; `places` are those of its store. */
+export function checkPlace(named: string, places: readonly TokenPlace[]): void {
+  const same = places.find(({ place }) => place === named);
+  const failing = same ?? (places.every(({ error }) => error) ? places[0] : undefined);
+  if (failing?.error) throw failing.error;
+}
+
 export async function rememberPlace(store: StateStore, place: string): Promise<void> {
   await store.setItem(usualKey, { place });
 }

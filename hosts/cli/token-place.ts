@@ -1,4 +1,4 @@
-import { JackinError, toJackinError } from "../../core/index.ts";
+import { checkPlace, JackinError, toJackinError } from "../../core/index.ts";
 import type { Jackin, TokenPlace } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { harmless } from "./show.ts";
@@ -12,7 +12,11 @@ export async function choosePlace(
   const places = await deps.working("looking for places to store it", (progress) =>
     jackin.tokens.places({ of: named, signal: deps.signal, progress }),
   );
-  if (named !== undefined) return workingPlace(named, places);
+  if (named !== undefined) {
+    // What does not work is told before anybody signs in.
+    checkPlace(named, places);
+    return named;
+  }
   if (!deps.isTerminal) return usualPlace(places);
   const other = "";
   const chosen = await deps.prompts.select("Where shall the token be stored?", [
@@ -39,14 +43,6 @@ function reason(thrown: JackinError): string {
   return harmless(
     [message, ...(hint === undefined ? [] : [hint])].join(" → ").replaceAll(/\s*\n\s*/g, " "),
   );
-}
-
-/** What does not work is told before anybody signs in. */
-function workingPlace(named: string, places: readonly TokenPlace[]): string {
-  const same = places.find(({ place }) => place === named);
-  const failing = same ?? (places.every(({ error }) => error) ? places[0] : undefined);
-  if (failing?.error) throw failing.error;
-  return named;
 }
 
 function usualPlace(places: readonly TokenPlace[]): string {

@@ -1,8 +1,8 @@
 /** One long-lived token on its way, from the sign-in to the scopes that use it. */
 import {
   cancelled,
+  checkPlace,
   checkScope,
-  didYouMean,
   JackinError,
   throwIfAborted,
   toJackinError,
@@ -81,7 +81,8 @@ export function beginSetup(jackin: Jackin, body: SetupBody, until: AbortSignal):
       const scope = toScope(body);
       checkScope((await jackin.config()).config, scope);
       const old = rotate && (await jackin.tokens.own(scope, "rotate", { signal }));
-      if (place !== undefined) await checkPlace(jackin, place, signal);
+      // Before anybody signs in for it.
+      if (place !== undefined) checkPlace(place, await jackin.tokens.places({ of: place, signal }));
       const from =
         place === undefined ? { reference: reference! } : { place, value: await signIn() };
       throwIfAborted(signal);
@@ -145,25 +146,6 @@ export function beginSetup(jackin: Jackin, body: SetupBody, until: AbortSignal):
 
 export function toScope({ workspace, role }: TokenScope): TokenScope {
   return { ...(workspace !== undefined && { workspace }), ...(role !== undefined && { role }) };
-}
-
-/** Before anybody signs in for it: a store that is not there, or does not work now. */
-async function checkPlace(jackin: Jackin, place: string, signal: AbortSignal): Promise<void> {
-  const schemes = jackin.plugins.flatMap((plugin) =>
-    plugin.kind === "secret" && plugin.write ? [plugin.scheme] : [],
-  );
-  const scheme = place.split("://")[0]!.toLowerCase();
-  if (!schemes.includes(scheme))
-    throw new JackinError({
-      code: "usage",
-      message: `No store "${scheme}" can take a token.${didYouMean(scheme, schemes)}`,
-      hint: schemes.length > 0 ? `The stores here: ${schemes.join(", ")}` : undefined,
-    });
-  const places = await jackin.tokens.places({ signal });
-  const own = places.filter((one) => one.scheme === scheme);
-  const named = own.find((one) => one.place === place);
-  const broken = named ?? (own.every((one) => one.error) ? own[0] : undefined);
-  if (broken?.error) throw broken.error;
 }
 
 function noCodeWanted({ state }: Setup): JackinError {

@@ -42,15 +42,20 @@ describe("a setup that fails", () => {
     expect(world.captures).toEqual([]);
   });
 
-  it("for a place that does not work now is refused before anybody signs in", async () => {
+  it("for a place that does not work now is refused before anybody signs in, and no other store is asked", async () => {
     const world = setUpTokens();
     const error = new JackinError({ code: "secret-failed", message: "it is locked" });
     const places = await world.jackin.tokens.places();
-    world.jackin.tokens.places = async () => places.map((place) => ({ ...place, error }));
+    const asked: unknown[] = [];
+    world.jackin.tokens.places = async (call) => {
+      asked.push(call?.of);
+      return places.map((place) => ({ ...place, error }));
+    };
     for (const place of ["vault", "vault://deep"]) {
       const answer = await world.call("POST", "/setups", { workspace: "my-app", place });
       expect(await problemOf(answer)).toMatchObject({ status: 424, detail: "it is locked" });
     }
+    expect(asked).toEqual(["vault", "vault://deep"]);
     expect(world.captures).toEqual([]);
   });
 
