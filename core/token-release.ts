@@ -1,13 +1,13 @@
 /** How a token goes: out of the configuration, and out of its store. */
 import type { Config } from "./config.ts";
-import type { Plugin, PluginContext } from "./contracts.ts";
+import type { Notice, Plugin, PluginContext } from "./contracts.ts";
 import { JackinError, toJackinError } from "./error.ts";
 import type { EditConfig } from "./edit-config.ts";
 import type { CallOptions } from "./jackin.ts";
 import { didYouMean } from "./nearest.ts";
 import { scopeName } from "./token-expiry.ts";
 import { lockTokens } from "./token-install.ts";
-import type { TokenScope } from "./token-ledger.ts";
+import type { TokenEntry, TokenScope } from "./token-ledger.ts";
 import { forgetTokenEntry, readTokenEntry } from "./token-ledger.ts";
 import { listTokens, names } from "./token-list.ts";
 import { removeStored, settleReference } from "./token-store.ts";
@@ -80,6 +80,18 @@ export async function retireToken(
     );
     return candidates.filter((_, index) => settled[index]?.reference === reference);
   }
+}
+
+/** Where the new token is the old one, nobody is to revoke it. */
+export function sameTokenNotice(
+  old: TokenEntry | undefined,
+  { fingerprint }: TokenEntry,
+): Notice | undefined {
+  if (old?.fingerprint !== fingerprint) return undefined;
+  return {
+    level: "warning",
+    text: "the new token is the old one once more: revoked, it would be so for all that use it",
+  };
 }
 
 export async function releaseTokens(

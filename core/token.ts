@@ -8,6 +8,9 @@ import type { TokenScope } from "./token-ledger.ts";
 /** The variable that carries a long-lived token. */
 export const tokenVariable = "CLAUDE_CODE_OAUTH_TOKEN";
 
+/** Where a person revokes a token, or a login; 2.1.330 names it when it has made one. */
+export const revokePage = "https://claude.ai/settings/claude-code";
+
 /** What `oauth_token_source = "keychain"` stands for. */
 export const keychainShorthand = "keychain://jackin/claude-oauth-token";
 

@@ -1,10 +1,8 @@
+import { revokePage } from "../../core/index.ts";
 import type { Jackin, TokenStatus } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { harmless } from "./show.ts";
 import { day } from "./token-install.ts";
-
-/** Where a person revokes a token; 2.1.330 names it when it has made one. */
-export const revokePage = "https://claude.ai/settings/claude-code";
 
 /** A token is revoked by hand only: the page, and what is known of which one it is. */
 export async function showRevokePage(

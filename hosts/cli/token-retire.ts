@@ -1,13 +1,6 @@
 /** How an old token goes once another is in its place. */
-import { toJackinError } from "../../core/index.ts";
-import type {
-  Brought,
-  Installed,
-  Jackin,
-  Notice,
-  TokenScope,
-  TokenStatus,
-} from "../../core/index.ts";
+import { sameTokenNotice, toJackinError } from "../../core/index.ts";
+import type { Brought, Installed, Jackin, TokenScope, TokenStatus } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { harmless } from "./show.ts";
 import { showRevokePage } from "./token-page.ts";
@@ -34,7 +27,8 @@ export async function retireOld(
   // Of those that were not started again it is told already.
   const holders = agents.filter(({ outcome }) => outcome === "failed");
   const showPage = async () => {
-    if (old.entry?.fingerprint === entry.fingerprint) return deps.notices([sameToken]);
+    const same = sameTokenNotice(old.entry, entry);
+    if (same) return deps.notices([same]);
     const names = holders.map(({ instance }) => instance);
     await showRevokePage(deps, jackin, old, names, "old token");
   };
@@ -67,11 +61,6 @@ export async function retireOld(
   }
   return await retire(deps, jackin, old.reference);
 }
-
-const sameToken: Notice = {
-  level: "warning",
-  text: "the new token is the old one once more: revoked, it would be so for all that use it",
-};
 
 /** Asks the API, as often as the person wants. */
 async function isRevoked(

@@ -1,5 +1,5 @@
 /** A new token in the place of an old one. */
-import { isSameScope, toJackinError } from "../../core/index.ts";
+import { isSameScope, revokePage, sameTokenNotice, toJackinError } from "../../core/index.ts";
 import type { CallOptions, Installed, Jackin, TokenStatus } from "../../core/index.ts";
 import type { Setup } from "./token-schemas.ts";
 
@@ -13,17 +13,14 @@ export async function replaceUnderAgents(
   call: CallOptions,
 ): Promise<Pick<Done, "agents" | "retired" | "notices">> {
   const told = [...notices];
-  if (old?.fingerprint === entry.fingerprint)
-    told.push({
-      level: "warning",
-      text: "the new token is the old one once more: revoked, it would be so for all that use it",
-    });
+  const same = sameTokenNotice(old, entry);
+  if (same) told.push(same);
   // Others may name it still, and then it is to stay.
   else if (scopes.every((scope) => entry.scopes.some((moved) => isSameScope(moved, scope))))
     told.push({
       level: "info",
       text: `the old token ${reference} is good until it is revoked at Anthropic, by hand`,
-      next: "https://claude.ai/settings/claude-code",
+      next: revokePage,
     });
   let agents: Done["agents"];
   try {

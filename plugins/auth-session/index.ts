@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { JackinError, namePattern, throwIfAborted, toDate } from "../../core/index.ts";
+import { JackinError, namePattern, revokePage, throwIfAborted, toDate } from "../../core/index.ts";
 import type {
   AuthFailure,
   AuthProvider,
@@ -83,7 +83,7 @@ export function authSession(): AuthProvider {
       return {
         state: "warning",
         text: `${text} here, and may not be revoked: ${trouble}`,
-        next: "revoke it at https://claude.ai/settings/claude-code",
+        next: `revoke it at ${revokePage}`,
       };
     },
 

@@ -1,11 +1,10 @@
 import { globSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { expiryBanner } from "../../core/index.ts";
+import { expiryBanner, revokePage } from "../../core/index.ts";
 import type { TokenEntry } from "../../core/index.ts";
 import { setupTokenSize, usualLimits } from "../../core/setup-token.ts";
 import type { CommandDeps } from "../../hosts/cli/command.ts";
 import { tellInstalled } from "../../hosts/cli/token-install.ts";
-import { revokePage } from "../../hosts/cli/token-page.ts";
 import { checkConfig } from "../../hosts/node/config-file.ts";
 import { toDocument } from "../../hosts/node/config-layout.ts";
 import { authToken } from "../../plugins/auth-token/index.ts";
