@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createHostDouble } from "../test/doubles/host.ts";
 import { createRuntimeDouble } from "../test/doubles/runtime.ts";
 import { createStoreDouble } from "../test/doubles/store.ts";
@@ -258,7 +258,7 @@ describe("bringing along what fails", () => {
 
   it("says of one whose runtime does not answer that it may have the old one", async () => {
     const { jackin, runtime } = await replaced();
-    vi.spyOn(runtime, "list").mockRejectedValue(new Error("It hangs."));
+    Object.assign(runtime, { list: () => Promise.reject(new Error("It hangs.")) });
     const text = "it may still run with the old one";
     const left = { outcome: "failed", text };
     expect(await jackin.tokens.bringAlong("vault://one")).toMatchObject([left, left]);
@@ -267,10 +267,11 @@ describe("bringing along what fails", () => {
   it("ends when it is cancelled", async () => {
     const { jackin, runtime } = await replaced();
     const abort = new AbortController();
-    vi.spyOn(runtime, "putFiles").mockImplementation(async () => {
+    const putFiles = async () => {
       abort.abort();
       throw cancelled();
-    });
+    };
+    Object.assign(runtime, { putFiles });
     await expect(
       jackin.tokens.bringAlong("vault://one", { signal: abort.signal }),
     ).rejects.toMatchObject({ code: "cancelled" });

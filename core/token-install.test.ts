@@ -100,11 +100,8 @@ describe("installing a new token", () => {
       text: name,
       ...(error && { error }),
     });
-    vi.spyOn(store, "places").mockImplementation(async () => [
-      place("sealed", problem("sealed")),
-      place("one"),
-      place("two"),
-    ]);
+    const places = async () => [place("sealed", problem("sealed")), place("one"), place("two")];
+    Object.assign(store, { places });
     const order = async () => (await world.jackin.tokens.places()).map(({ text }) => text);
     expect(await order()).toEqual(["one", "two", "sealed"]);
     const from = { value: createSecret(tokenOne), place: "vault://two" };
@@ -115,16 +112,16 @@ describe("installing a new token", () => {
   it("does without places that a store cannot tell, and without having a place remembered", async () => {
     const world = createTokenWorld(config);
     const { setItem } = world.states;
-    vi.spyOn(world.states, "setItem").mockImplementation(async (key, value) => {
+    world.states.setItem = async (key, value) => {
       if (key === "token-place") throw new Error("no room");
       await setItem(key, value);
-    });
+    };
     await world.jackin.tokens.install(request);
     expect(await world.jackin.tokens.places()).toMatchObject([{ isUsual: false }]);
     const store = world.jackin.plugins.find(
       ({ name }) => name === "secret-vault",
     ) as SecretResolver;
-    vi.spyOn(store, "places").mockRejectedValue(new Error("boom"));
+    Object.assign(store, { places: () => Promise.reject(new Error("boom")) });
     expect(await world.jackin.tokens.places()).toMatchObject([
       { place: "vault", error: { code: "secret-failed", message: "[secret-vault] boom" } },
     ]);

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createTokenWorld, day, tokenOne, tokenTwo } from "../test/doubles/token-world.ts";
 import { cancelled, createSecret, fingerprint, JackinError } from "./index.ts";
 import type { Config, TokenScope } from "./index.ts";
@@ -357,7 +357,7 @@ describe("examining", () => {
     const failing = async () => {
       throw new JackinError({ code: "host-failed", message: "my-app is frozen" });
     };
-    vi.spyOn(world.runtime, "surroundings").mockImplementation(failing);
+    Object.assign(world.runtime, { surroundings: failing });
     const { checks } = await world.jackin.tokens.examine(app);
     expect(checks).toMatchObject([
       { name: "value", state: "good" },
