@@ -1,4 +1,4 @@
-// Runs every check one after another, shows each in full, and ends with one line: `N passed, M failed[, K skipped]`.
+// Runs every check, shows each in full, and ends with one line: `N passed, M failed[, K skipped]`.
 // Plain JavaScript: the system's Node 20 may start it. The steps get the project's own Node.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -8,18 +8,24 @@ import { fileURLToPath } from "node:url";
 
 /**
  * The list to extend. `vitest: true`: the command is a vitest run and its tests are counted. Otherwise only a failure counts, as one.
- * `minutes`: how long a step may take before it is ended and counted as failed, 20 unless told.
+ * `minutes`: how long a step may take before it is ended and counted as failed, 20 unless told. `single: true`: it keeps one
+ * processor busy, so such neighbours run two at a time, and each is shown when it has ended.
  */
 const steps = [
   { name: "ready", command: ["bash", "test/lab/ready.sh"] },
   { name: "build", command: ["node", "test/build.ts"] },
   { name: "exports", command: ["node", "test/exports.ts"] },
-  { name: "types", command: ["npm", "run", "--silent", "types"] },
-  { name: "lint", command: ["npm", "run", "--silent", "lint"] },
+  { name: "types", command: ["npm", "run", "--silent", "types"], single: true },
+  { name: "lint", command: ["npm", "run", "--silent", "lint"], single: true },
+  { name: "deno", command: ["node", "test/runtimes/run.ts", "deno"], vitest: true, single: true },
+  { name: "bun", command: ["node", "test/runtimes/run.ts", "bun"], vitest: true, single: true },
+  {
+    name: "workerd",
+    command: ["node", "test/runtimes/run.ts", "workerd"],
+    vitest: true,
+    single: true,
+  },
   { name: "unit", command: ["vitest", "run", "--project", "unit"], vitest: true },
-  { name: "deno", command: ["node", "test/runtimes/run.ts", "deno"], vitest: true },
-  { name: "bun", command: ["node", "test/runtimes/run.ts", "bun"], vitest: true },
-  { name: "workerd", command: ["node", "test/runtimes/run.ts", "workerd"], vitest: true },
   { name: "e2e", command: ["vitest", "run", "--project", "e2e"], vitest: true, minutes: 40 },
 ];
 
@@ -40,13 +46,40 @@ if (unknown.length > 0) {
 }
 
 const reports = mkdtempSync(join(tmpdir(), "jackin-test-"));
+const running = new Set();
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.on(signal, () => {
+    for (const child of running) end(child, signal);
+    rmSync(reports, { recursive: true });
+    process.exit(130);
+  });
+
 const total = { passed: 0, failed: 0, skipped: 0 };
 const lines = [];
-for (const step of steps.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
-  console.log(`\n=== ${step.name}: ${step.command.join(" ")}`);
+const waiting = steps.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
+while (waiting.length > 0) {
+  const others = waiting.findIndex(({ single }) => !single);
+  const singles = waiting.splice(0, others === -1 ? waiting.length : others);
+  const oneByOne = async () => {
+    for (let step = singles.shift(); step; step = singles.shift()) await take(step);
+  };
+  await Promise.all([oneByOne(), oneByOne()]);
+  if (waiting.length > 0) await take(waiting.shift());
+}
+rmSync(reports, { recursive: true });
+
+console.log(`\n=== summary\n${lines.join("\n")}`);
+console.log(summary(total));
+process.exitCode = total.failed > 0 ? 1 : 0;
+
+/** Runs a step, shows it and counts it. */
+async function take(step) {
+  const title = `\n=== ${step.name}: ${step.command.join(" ")}`;
+  if (!step.single) console.log(title);
   const report = join(reports, `${step.name}.json`);
   const started = Date.now();
-  const trouble = await run(step, report);
+  const { trouble, output } = await run(step, report);
+  if (step.single) process.stdout.write(`${title}\n${output}`);
   const counted = step.vitest
     ? count(report, trouble)
     : { passed: 0, failed: trouble ? 1 : 0, skipped: 0 };
@@ -56,47 +89,34 @@ for (const step of steps.filter(({ name }) => chosen.length === 0 || chosen.incl
     `${step.name.padEnd(10)} ${step.vitest ? summary(counted) : counted.failed ? "FAILED" : "ok"}${trouble ? ` (${trouble})` : ""}, ${seconds} s`,
   );
 }
-rmSync(reports, { recursive: true });
 
-console.log(`\n=== summary\n${lines.join("\n")}`);
-console.log(summary(total));
-process.exitCode = total.failed > 0 ? 1 : 0;
-
-/** What went wrong with the process, or nothing. */
-function run({ command: [file, ...args], vitest, minutes = 20 }, report) {
+/** `trouble`: what went wrong with the process, or nothing. `output`: what a single one has printed. */
+function run({ command: [file, ...args], vitest, single, minutes = 20 }, report) {
   const reporters = vitest
     ? ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`]
     : [];
+  const shown = single ? "pipe" : "inherit";
   return new Promise((resolve) => {
-    // A group of its own, so that a step that hangs goes with all its children.
     const child = spawn(file, [...args, ...reporters], {
       cwd: root,
       env,
-      stdio: ["ignore", "inherit", "inherit"],
+      stdio: ["ignore", shown, shown],
+      // A group of its own, so that a step that hangs goes with all its children.
       detached: true,
     });
+    running.add(child);
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding("utf8").on("data", (text) => (output += text));
     let late = false;
-    const end = (signal) => {
-      try {
-        process.kill(-child.pid, signal);
-      } catch {
-        // It has ended by itself.
-      }
-    };
     const timer = setTimeout(() => {
       late = true;
-      end("SIGKILL");
+      end(child, "SIGKILL");
     }, minutes * 60_000);
-    const interrupt = (signal) => {
-      end(signal);
-      rmSync(reports, { recursive: true });
-      process.exit(130);
-    };
-    process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
     const done = (trouble) => {
       clearTimeout(timer);
-      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-      resolve(trouble);
+      running.delete(child);
+      resolve({ trouble, output });
     };
     child.on("error", (error) => done(error.message));
     child.on("close", (code, signal) =>
@@ -111,6 +131,15 @@ function run({ command: [file, ...args], vitest, minutes = 20 }, report) {
       ),
     );
   });
+}
+
+/** With all its children. */
+function end(child, signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has ended by itself, or was never there.
+  }
 }
 
 /** Counts tests; a file that could not be loaded, a failed hook and a run that broke otherwise count as one failure each. */
