@@ -95,8 +95,12 @@ async function run(
       stop.abort(failed(command, `printed more than ${maxBytes} bytes and was stopped`));
     });
     const lines = options.onLine ? followLines([child.stdout, child.stderr], options.onLine) : [];
-    // What the program left running may hold its output open for ever; what it wrote itself is here long before this.
-    child.once("exit", () => timers.push(setTimeout(() => setImmediate(() => letGo(child)), 500)));
+    child.once("exit", () => {
+      // It has kept its limit, and its number may be another's soon.
+      for (const timer of timers.splice(0)) clearTimeout(timer);
+      // What the program left running may hold its output open for ever; what it wrote itself is here long before this.
+      timers.push(setTimeout(() => setImmediate(() => letGo(child)), 500));
+    });
     const code = await ended.catch((error: unknown) => {
       throw notStarted(command, error);
     });
