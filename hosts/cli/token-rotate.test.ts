@@ -134,6 +134,22 @@ describe("rotate", () => {
     expect(one.stderr).not.toContain("--reference");
   });
 
+  it("does not say when it is left that one is kept which is not there any more", async () => {
+    const bringAlong = () => Promise.reject(cancelled());
+    const leave = async (args: string) => {
+      const outcome = await jackin(`${rotate} ${args}`, { ...pasted(), tokens: { bringAlong } });
+      expect(outcome.code).toBe(130);
+      expect(outcome.stderr).toContain("note: the new token is in place\n");
+      expect(outcome.stderr).not.toMatch(/is kept|--reference/);
+    };
+    await leave("--all --paste --store vault://1");
+    await leave("--paste --store vault://1");
+    await operator.configure(
+      `[workspaces.web]\nworkdir = "~/web"\nenv.CLAUDE_CODE_OAUTH_TOKEN = "${tokenNamed("old")}"\n`,
+    );
+    await leave("--paste --store vault");
+  });
+
   it("takes the old one away only when the API refuses it, if that is wanted", async () => {
     const answers: (string | Error)[] = ["accepted", new Error("no network"), "refused"];
     const isAccepted = async () => {

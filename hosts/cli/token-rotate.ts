@@ -1,5 +1,5 @@
 import { isSameScope, scopeName, tokenCommand } from "../../core/index.ts";
-import type { Jackin, Notice, TokenScope, TokenStatus } from "../../core/index.ts";
+import type { Installed, Jackin, Notice, TokenScope, TokenStatus } from "../../core/index.ts";
 import type { CommandDeps } from "./command.ts";
 import { ensureKept } from "./keeping.ts";
 import { harmless } from "./show.ts";
@@ -59,18 +59,29 @@ export async function rotate(
     if (flags.json) deps.json({ ...toInstalledJson(installed, request), agents, retired });
   } catch (error) {
     // What is done is done, whatever kept the rest from it.
-    deps.notices([kept(old, stay)]);
+    deps.notices([inPlace(old, stay, installed)]);
     throw error;
   } finally {
     await ensureKept(deps, jackin);
   }
 }
 
-function kept({ reference }: TokenStatus, stay: readonly TokenScope[]): Notice {
-  const text = `the new token is in place; the old one, ${reference}, is kept`;
-  if (stay.length > 0) return { level: "info", text };
+function inPlace(
+  { reference }: TokenStatus,
+  stay: readonly TokenScope[],
+  { entry, replaced }: Installed,
+): Notice {
+  const text = "the new token is in place";
+  const isLeft = stay.length > 0 || replaced.includes(reference);
+  // It stood in the configuration, or the new one is where it was.
+  if (!isLeft || reference === "literal" || reference === entry.reference)
+    return { level: "info", text };
   const next = `jackin config auth revoke-token --reference '${reference}'   takes it away`;
-  return { level: "info", text, next };
+  return {
+    level: "info",
+    text: `${text}; the old one, ${reference}, is kept`,
+    ...(stay.length === 0 && { next }),
+  };
 }
 
 async function scopesToMove(
