@@ -49,6 +49,18 @@ describe("a rotation", () => {
     });
   });
 
+  it("says where the old one is revoked whose very place was taken, whoever names that", async () => {
+    const world = await withAgent("env");
+    const body = { workspace: "my-app", place: "vault://token-1", rotate: "scope" };
+    const done = await finish(world, await world.begin(body));
+    expect(done).toMatchObject({
+      state: "done",
+      entry: { reference: "vault://token-1" },
+      notices: [{ level: "info", next: "https://claude.ai/settings/claude-code" }],
+    });
+    expect([...world.vault.keys()]).toEqual(["vault://token-1"]);
+  });
+
   it("has nobody revoke the old one when the new one is the same", async () => {
     const world = await withAgent("env");
     world.vault.set("vault://copy", world.vault.get("vault://token-1")!);

@@ -15,8 +15,11 @@ export async function replaceUnderAgents(
   const told = [...notices];
   const same = sameTokenNotice(old, entry);
   if (same) told.push(same);
-  // Others may name it still, and then it is to stay.
-  else if (scopes.every((scope) => entry.scopes.some((moved) => isSameScope(moved, scope))))
+  // Others may name it still, and then it is to stay; who names its very place has the new one, too.
+  else if (
+    entry.reference === reference ||
+    scopes.every((scope) => entry.scopes.some((moved) => isSameScope(moved, scope)))
+  )
     told.push({
       level: "info",
       text: `the old token ${reference} is good until it is revoked at Anthropic, by hand`,
