@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createJackin } from "../../core/index.ts";
-import type { CallOptions, Host, Launched, SecretResolver } from "../../core/index.ts";
+import type { CallOptions, Host, Launched } from "../../core/index.ts";
 import { authIgnore } from "../../plugins/auth-ignore/index.ts";
 import { createRuntimeDouble } from "../../test/doubles/runtime.ts";
 import type { RuntimeDoubleInit } from "../../test/doubles/runtime.ts";
@@ -244,19 +244,12 @@ it.each([
   ["disposed", false],
 ])("when %s, cancels a token's setup and is gone when that is undone", async (_, bySignal) => {
   const { start, stop, jackin, host } = await setUp();
-  const put: SecretResolver = {
-    kind: "secret",
-    name: "secret-vault",
-    scheme: "vault",
-    resolve: async () => new Map(),
-    places: async () => [],
-    write: () => Promise.reject(new Error("not reached")),
-  };
   const captures: CaptureDouble[] = [];
   const undoing = Promise.withResolvers<void>();
   const undone = Promise.withResolvers<void>();
   const tokens = {
     ...jackin.tokens,
+    places: async () => [],
     async capture(call?: CallOptions) {
       const capture = createCaptureDouble(call);
       captures.push(capture);
@@ -265,10 +258,7 @@ it.each([
       return capture;
     },
   };
-  const server = await start({
-    jackin: { ...jackin, host, tokens, plugins: [...jackin.plugins, put] },
-    graceMs: 600_000,
-  });
+  const server = await start({ jackin: { ...jackin, host, tokens }, graceMs: 600_000 });
   const body = JSON.stringify({ place: "vault" });
   const answer = await call(server, "/v1/tokens/setups", { method: "POST", body });
   expect(await answer.json()).toMatchObject({ state: "url", url });
