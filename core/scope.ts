@@ -39,33 +39,33 @@ export interface ScopeQuery {
 /** The scopes that have a say, least to most specific: global, role, workspace, workspace × role, command line. */
 export function scopesOf(config: Config, query: ScopeQuery): readonly NamedScope[] {
   const { workspace, role, flags } = query;
-  const scopes: NamedScope[] = [{ name: "global", table: "", of: {}, values: config }];
+  const at = (of: TokenScope, values: Scope = {}) => ({
+    name: scopeName(of),
+    table: tableOf(of).join("."),
+    of,
+    values,
+  });
+  const scopes: NamedScope[] = [at({}, config)];
   const own = workspace === undefined ? undefined : config.workspaces?.[workspace];
-  if (role !== undefined)
-    scopes.push({
-      name: `role ${role}`,
-      table: `roles.${role}`,
-      of: { role },
-      values: config.roles?.[role] ?? {},
-    });
-  if (own && workspace !== undefined)
-    scopes.push({
-      name: `workspace ${workspace}`,
-      table: `workspaces.${workspace}`,
-      of: { workspace },
-      values: own,
-    });
-  if (own && workspace !== undefined && role !== undefined) {
-    const values = own.roles?.[role] ?? {};
-    scopes.push({
-      name: `workspace ${workspace} × role ${role}`,
-      table: `workspaces.${workspace}.roles.${role}`,
-      of: { workspace, role },
-      values,
-    });
-  }
+  if (role !== undefined) scopes.push(at({ role }, config.roles?.[role]));
+  if (own) scopes.push(at({ workspace }, own));
+  if (own && role !== undefined) scopes.push(at({ workspace, role }, own.roles?.[role]));
   if (flags) scopes.push({ name: "command line", table: "", of: {}, values: flags });
   return scopes;
+}
+
+/** As a scope of the configuration is called everywhere. */
+export function scopeName({ workspace, role }: TokenScope): string {
+  if (workspace === undefined) return role === undefined ? "global" : `role ${role}`;
+  return role === undefined ? `workspace ${workspace}` : `workspace ${workspace} × role ${role}`;
+}
+
+/** Where its table stands. */
+export function tableOf({ workspace, role }: TokenScope): readonly string[] {
+  return [
+    ...(workspace === undefined ? [] : ["workspaces", workspace]),
+    ...(role === undefined ? [] : ["roles", role]),
+  ];
 }
 
 /** Asks the scopes for one key, the most specific first; the first that says something decides. */

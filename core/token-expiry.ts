@@ -36,9 +36,3 @@ export function tokenCommand(verb: TokenVerb, { workspace, role }: TokenScope): 
       : `jackin workspace claude-token ${verb} ${workspace}`;
   return role === undefined ? command : `${command} --role ${role}`;
 }
-
-/** As the configuration's scopes are called everywhere. */
-export function scopeName({ workspace, role }: TokenScope): string {
-  if (workspace === undefined) return role === undefined ? "global" : `role ${role}`;
-  return role === undefined ? `workspace ${workspace}` : `workspace ${workspace} × role ${role}`;
-}

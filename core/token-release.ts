@@ -5,7 +5,7 @@ import { JackinError, toJackinError } from "./error.ts";
 import type { EditConfig } from "./edit-config.ts";
 import type { CallOptions } from "./jackin.ts";
 import { didYouMean } from "./nearest.ts";
-import { scopeName } from "./token-expiry.ts";
+import { scopeName } from "./scope.ts";
 import { lockTokens } from "./token-install.ts";
 import type { TokenEntry, TokenScope } from "./token-ledger.ts";
 import { forgetTokenEntry, readTokenEntry } from "./token-ledger.ts";

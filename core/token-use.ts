@@ -9,8 +9,8 @@ import { didYouMean } from "./nearest.ts";
 import type { EnvValue } from "./reference.ts";
 import { parseReference } from "./reference.ts";
 import type { Wanted } from "./environment.ts";
-import { scopesOf } from "./scope.ts";
-import { scopeName, tokenCommand } from "./token-expiry.ts";
+import { scopeName, scopesOf, tableOf } from "./scope.ts";
+import { tokenCommand } from "./token-expiry.ts";
 import type { TokenVerb } from "./token-expiry.ts";
 import { findToken, keychainShorthand, tokenVariable } from "./token.ts";
 import type { TokenScope } from "./token-ledger.ts";
@@ -107,13 +107,6 @@ export function isSameScope(a: TokenScope, b: TokenScope): boolean {
 function ownValue({ claude = {}, env = {} }: Scope): EnvValue | undefined {
   const { oauth_token_source: source, oauth_token_env: variable }: ClaudeScope = claude;
   return variable === undefined ? (source ?? env[tokenVariable]) : `env://${variable}`;
-}
-
-function tableOf({ workspace, role }: TokenScope): readonly string[] {
-  return [
-    ...(workspace === undefined ? [] : ["workspaces", workspace]),
-    ...(role === undefined ? [] : ["roles", role]),
-  ];
 }
 
 /** The token that a launch of this scope would take. */

@@ -1,5 +1,5 @@
 import type { Config, Jackin, NamedScope, Scope } from "../../core/index.ts";
-import { didYouMean, JackinError, namePattern, scopesOf } from "../../core/index.ts";
+import { didYouMean, JackinError, namePattern, scopesOf, tableOf } from "../../core/index.ts";
 import { formatKey } from "../node/toml-format.ts";
 
 /** Which scope a command is about; neither is the global one. */
@@ -12,10 +12,7 @@ export interface ScopeFlags {
 export function scopePath(config: Config, { workspace, role }: ScopeFlags): readonly string[] {
   if (workspace !== undefined) checkWorkspace(config, workspace);
   if (role !== undefined) checkRole(config, role, workspace);
-  return [
-    ...(workspace === undefined ? [] : ["workspaces", workspace]),
-    ...(role === undefined ? [] : ["roles", role]),
-  ];
+  return tableOf({ workspace, role });
 }
 
 export function checkWorkspace(config: Config, name: string): void {
