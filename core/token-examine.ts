@@ -41,9 +41,11 @@ export async function examineToken(
   const question = findToken(scopes);
   if (!question.wanted) throw tokenMissing(question, scope.workspace, "there is none to look at");
   const { value: named, scope: by } = question.wanted;
+  /** The scope that names it. */
+  const { of = {} } = question;
   const reference = toReference(named);
   const tokens = await listTokens(machine, config, instances);
-  const status = tokens.find((token) => names(token, question.of)) ?? {
+  const status = tokens.find((token) => names(token, of)) ?? {
     reference,
     scopes: [],
     agents: [],
@@ -55,7 +57,7 @@ export async function examineToken(
   const { isAsNoted, ...value } = resolved;
   const checks: Check[] = [
     value,
-    age(entry, isAsNoted, scope, machine.host.clock.now()),
+    age(entry, isAsNoted, of, machine.host.clock.now()),
     mode === "token"
       ? { name: "mode", state: "good", text: `${scopeName(scope)} is in mode token` }
       : {
@@ -71,13 +73,13 @@ export async function examineToken(
 
   async function resolves(): Promise<Check & { readonly isAsNoted?: boolean }> {
     const name = "value";
-    const where = isSameScope(question.of ?? {}, scope) ? "" : `, named by ${by}`;
+    const where = isSameScope(of, scope) ? "" : `, named by ${by}`;
     if (reference === literal)
       return {
         name,
         state: "warning",
         text: `it stands in the configuration itself${where}`,
-        next: `${tokenCommand("setup", question.of ?? {})}   puts one into a store`,
+        next: `${tokenCommand("setup", of)}   puts one into a store`,
       };
     try {
       const secret = await readBack(reference, plugins, ctx);
@@ -90,7 +92,7 @@ export async function examineToken(
           name,
           state: "bad",
           text: `${reference} is there${where}, and ${token.fault}`,
-          next: tokenCommand("rotate", question.of ?? {}),
+          next: tokenCommand("rotate", of),
           isAsNoted,
         };
       if (!isAsNoted)
@@ -98,7 +100,7 @@ export async function examineToken(
           name,
           state: "warning",
           text: `${found}: it was replaced by hand since jackin noted ${entry?.fingerprint}`,
-          next: `${tokenCommand("setup", question.of ?? {})} --reuse '${reference}'   notes the new one`,
+          next: `${tokenCommand("setup", of)} --reuse '${reference}'   notes the new one`,
           isAsNoted,
         };
       return token.doubt === undefined
@@ -158,7 +160,7 @@ export async function examineToken(
             name,
             state: "bad",
             text: `it is refused: ${proof.text}`,
-            next: tokenCommand("rotate", question.of ?? {}),
+            next: tokenCommand("rotate", of),
           };
     } catch (error) {
       return unmade(name, "warning", error);
@@ -176,7 +178,7 @@ function unmade(name: string, state: Check["state"], thrown: unknown): Check {
 function age(
   entry: TokenEntry | undefined,
   isAsNoted: boolean | undefined,
-  scope: TokenScope,
+  of: TokenScope,
   now: number,
 ): Check {
   const name = "age";
@@ -185,7 +187,7 @@ function age(
       name,
       state: "warning",
       text: "not known: jackin has not made it, and a token does not tell",
-      next: `${tokenCommand("rotate", scope)}   makes one whose age is known`,
+      next: `${tokenCommand("rotate", of)}   makes one whose age is known`,
     };
   const { createdAt, expiresAt, provenAt, provenBy } = entry;
   const left = Math.floor((expiresAt - now) / day);
@@ -196,7 +198,7 @@ function age(
   const age = Math.floor((now - createdAt) / day);
   // A clock may have been set back since.
   const made = `made ${age <= 0 ? "today" : age === 1 ? "yesterday" : `${age} days ago`}`;
-  const rotate = tokenCommand("rotate", scope);
+  const rotate = tokenCommand("rotate", of);
   if (left < 0)
     return { name, state: "bad", text: `${made}: expired by estimate${proven}`, next: rotate };
   const text = `${made}, valid for about ${left} days more (estimated)${proven}`;

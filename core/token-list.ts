@@ -67,8 +67,8 @@ function keyOf({ reference, value }: TokenUse): string {
 }
 
 /** Whether that scope names it. */
-export function names({ scopes }: TokenStatus, of: TokenScope | undefined): boolean {
-  return of !== undefined && scopes.some((scope) => isSameScope(scope, of));
+export function names({ scopes }: TokenStatus, of: TokenScope): boolean {
+  return scopes.some((scope) => isSameScope(scope, of));
 }
 
 /** What `status` says of tokens that are in use; nothing while the configuration cannot be read. */

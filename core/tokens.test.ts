@@ -316,6 +316,19 @@ describe("examining", () => {
     });
   });
 
+  it("proposes to replace it where it is named", async () => {
+    const { world, tokens } = await withToken([{}]);
+    const begun = world.host.clock.now();
+    const age = async () =>
+      (await tokens.examine(app)).checks.find(({ name }) => name === "age")?.next;
+    for (const left of [20, -1]) {
+      world.host.clock.time = begun + (365 - left) * day;
+      expect(await age()).toBe("jackin config auth rotate-token");
+    }
+    world.states.items.clear();
+    expect(await age()).toBe("jackin config auth rotate-token   makes one whose age is known");
+  });
+
   it("finds what is in its way inside a running agent, each thing once", async () => {
     const { world, tokens } = await withToken();
     await world.jackin.load({ target: "my-app" });
