@@ -252,13 +252,24 @@ describe("setup on a terminal", () => {
     const no = await jackin(`${setup} --paste`, onTerminal(false));
     expect([no.code, operator.asked, await config()]).toEqual([130, [question], before]);
     expect(no.stderr).toContain("→ jackin workspace claude-token rotate web");
-    expect(await jackin(`${setup} --reuse vault://a`)).toMatchObject({
+    expect(await jackin(`${setup} --reuse vault://b`)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("setup web --yes"),
     });
     const yes = await jackin(`${setup} --paste --store vault --yes`, { input: tokenNamed("b") });
     expect(yes.stderr).toContain("note: vault://a is not used here any more");
     expect(vault.held.get("vault://a")).toBe(token);
+  });
+
+  it("does what doctor proposes once another value was put into its place by hand", async () => {
+    vault.held.set("vault://a", token);
+    await jackin(`${setup} --reuse vault://a`);
+    vault.held.set("vault://a", tokenNamed("b"));
+    const doctor = () => jackin("workspace claude-token doctor web");
+    const next = /→ jackin (.* --reuse) '(.*)' {3}notes the new one/.exec((await doctor()).stdout);
+    const { code, stderr } = await jackin(`${next?.[1]} ${next?.[2]}`);
+    expect(code, stderr).toBe(0);
+    expect((await doctor()).stdout).not.toContain("replaced by hand");
   });
 
   it("says what was undone when it is stopped in the middle", async () => {

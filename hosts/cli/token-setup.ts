@@ -62,16 +62,16 @@ export async function tokenSetup(
   deps.err(`→ ${load.flat().join(" ")}`);
 }
 
-/** One that is there may be in use: that is told, and asked. */
+/** One that is there may be in use: that is told, and asked, unless it is the same place. */
 async function mayReplace(
   deps: CommandDeps,
   jackin: Jackin,
   scope: TokenScope,
-  { yes }: SetupFlags,
+  { yes, reuse }: SetupFlags,
 ): Promise<void> {
   const tokens = await jackin.tokens.list({ signal: deps.signal });
   const old = tokens.find(({ scopes }) => scopes.some((each) => isSameScope(each, scope)));
-  if (!old || yes) return;
+  if (!old || yes || old.reference === reuse) return;
   const message = `${scopeName(scope)} has a token already: ${old.reference}.`;
   const rotate = `${tokenCommand("rotate", scope)}   replaces it, brings running agents along and takes the old one away`;
   if (!deps.isTerminal)
