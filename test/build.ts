@@ -4,7 +4,8 @@ import { globSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
-const built = statSync(join(root, "dist/hosts/cli/main.js"), { throwIfNoEntry: false });
+// Types are written last.
+const built = statSync(join(root, "dist/hosts/cli/main.d.ts"), { throwIfNoEntry: false });
 const sources = [
   ...globSync("{core,plugins,hosts}/**/*.ts", { cwd: root }).filter(
     (path) => !path.endsWith(".test.ts"),

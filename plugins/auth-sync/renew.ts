@@ -59,8 +59,12 @@ export const leftAlone = "the host's own claude left it as it was";
 const asks = [
   ["auth", "status", "--json"],
   [
-    ...["-p", "/cost", "--no-session-persistence", "--strict-mcp-config"],
-    ...["--settings", '{"disableAllHooks":true}'],
+    "-p",
+    "/cost",
+    "--no-session-persistence",
+    "--strict-mcp-config",
+    "--settings",
+    '{"disableAllHooks":true}',
   ],
 ] as const;
 
