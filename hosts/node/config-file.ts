@@ -98,9 +98,9 @@ function describe(problem: ConfigProblem, path: string, document: ConfigDocument
   );
 }
 
-/** A token that was pasted where a name belongs. One without a known beginning is told from a name only where no name is known. */
+/** A token that was pasted where a name belongs, or into one. One without a known beginning is told from a name only where no name is known. */
 function isToken(key: string, { message }: ConfigProblem): boolean {
-  if (/^(sk-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-|eyJ).{12,}/.test(key)) return true;
+  if (/^(sk-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-|eyJ).{12,}|sk-ant-.{12,}/.test(key)) return true;
   return message.includes(`"${key}"`) && /^(?=.*[a-z])(?=.*\d).{20,}$/i.test(key);
 }
 

@@ -5,6 +5,7 @@ import { decodeToml, isTable, parseToml } from "./toml.ts";
 import { removeTable, setValue, unsetValue } from "./toml-edit.ts";
 import { keys, madeFile, tables } from "./toml.arbitrary.ts";
 import type { MadeLine } from "./toml.arbitrary.ts";
+import "../../test/fuzz-seed.ts";
 
 type Scalar = string | number | boolean;
 interface SetEdit {

@@ -9,6 +9,7 @@ import type { ConfigSources } from "../../hosts/node/config-layout.ts";
 import { authIgnore } from "../../plugins/auth-ignore/index.ts";
 import { authSync } from "../../plugins/auth-sync/index.ts";
 import { authToken } from "../../plugins/auth-token/index.ts";
+import "../fuzz-seed.ts";
 
 const providers = [authSync(), authIgnore(), authToken()];
 const path = "config.toml";
@@ -131,7 +132,13 @@ describe("a file that nobody meant", () => {
           expect(failure.message).toMatch(/^(config|workspaces\/own)\.toml|^workspace own/);
         expect(`${failure?.message} ${failure?.hint}`).not.toContain(secret);
       }),
-      { numRuns: 9_000, examples: [["\uFEFF\uFEFF", undefined]] },
+      {
+        numRuns: 9_000,
+        examples: [
+          ["\uFEFF\uFEFF", undefined],
+          [`[workspaces.a]\nroles.x${secret}x.LEVEL = 1\n`, undefined],
+        ],
+      },
     );
     expect(valid).toBeGreaterThan(100);
   });

@@ -14,6 +14,7 @@ import { setValue, unsetValue } from "../../hosts/node/toml-edit.ts";
 import { authIgnore } from "../../plugins/auth-ignore/index.ts";
 import { authSync } from "../../plugins/auth-sync/index.ts";
 import { authToken } from "../../plugins/auth-token/index.ts";
+import "../fuzz-seed.ts";
 
 const providers = [authSync(), authIgnore(), authToken()];
 const roles = ["r1", "r2"];
