@@ -2,12 +2,10 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { constants } from "node:os";
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
-import { finished } from "node:stream/promises";
 import { onExit } from "signal-exit";
 import { cancelled, JackinError } from "../../core/index.ts";
 import type { ExecOptions, ExecResult, HostExec } from "../../core/index.ts";
+import { followLines, gather, letGo } from "./child-output.ts";
 import { systemCode } from "./host-error.ts";
 import { findProgram } from "./program.ts";
 import { throughPipe } from "./through-pipe.ts";
@@ -144,31 +142,6 @@ function forceEnd(pid: number): void {
   }
 }
 
-interface Child {
-  readonly stdout: Readable | null;
-  readonly stderr: Readable | null;
-}
-
-/** Both streams together may hold `maxBytes`; `onTooMuch` is called at one byte more. */
-function gather(child: Child, maxBytes: number, onTooMuch: () => void) {
-  let left = maxBytes;
-  const follow = (stream: Readable | null): (() => string) => {
-    const chunks: Uint8Array[] = [];
-    stream?.on("data", (chunk: Uint8Array) => {
-      left -= chunk.length;
-      if (left >= 0) chunks.push(chunk);
-      else onTooMuch();
-    });
-    return () => Buffer.concat(chunks).toString("utf8");
-  };
-  return { stdout: follow(child.stdout), stderr: follow(child.stderr) };
-}
-
-function letGo(child: Child): void {
-  child.stdout?.destroy();
-  child.stderr?.destroy();
-}
-
 function mergeEnv(base: Environment, added: Environment = {}): Record<string, string> {
   const entries = Object.entries({ ...base, ...added });
   return Object.fromEntries(
@@ -198,16 +171,6 @@ function leaveKeysToChild(): () => void {
   return () => {
     for (const signal of ["SIGINT", "SIGQUIT"] as const) process.off(signal, ignore);
   };
-}
-
-/** Resolves when the last line of each stream was told; a stopped child's streams never end, they close. */
-function followLines(streams: readonly (Readable | null)[], onLine: (line: string) => void) {
-  // Undefined too, whatever the type says: no file could be opened any more (Node 24).
-  const open = streams.flatMap((stream) => stream ?? []);
-  return open.map((input) => {
-    createInterface({ input, crlfDelay: Infinity }).on("line", onLine);
-    return finished(input).catch(() => {});
-  });
 }
 
 /** As shells count: 128 and the signal's number. */
