@@ -1,5 +1,5 @@
 /** A new token in the place of an old one. */
-import { isSameScope, revokePage, sameTokenNotice, toJackinError } from "../../core/index.ts";
+import { isSameScope, revokePage, sameTokenNotice, toWarning } from "../../core/index.ts";
 import type { CallOptions, Installed, Jackin, TokenStatus } from "../../core/index.ts";
 import type { Setup } from "./token-schemas.ts";
 
@@ -31,9 +31,8 @@ export async function replaceUnderAgents(
     const retired = replaced.includes(reference) && (await tokens.retire(reference, call));
     return { agents, notices: told, ...(retired && { retired: { reference, ...retired } }) };
   } catch (thrown) {
-    const { message, hint } = toJackinError(thrown);
-    const text = `${reference} is replaced, but not all that held it was seen to: ${message}`;
-    told.push({ level: "warning", text, ...(hint !== undefined && { next: hint }) });
+    const before = `${reference} is replaced, but not all that held it was seen to: `;
+    told.push(toWarning(thrown, before));
     return { notices: told, ...(agents && { agents }) };
   }
 }
